@@ -1,0 +1,1 @@
+"""Floor 1: agents on local models. AutoGen talks, the journal above remembers."""

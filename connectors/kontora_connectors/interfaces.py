@@ -1,0 +1,98 @@
+"""What a workflow may ask of a role: a named set of tools that several kinds of systems provide alike.
+
+A connector says that it provides an interface by inheriting from it, and implements every tool. A workflow names the
+interface (`roles: {erp: {interface: receivables}}`), so it runs unchanged on each system that provides it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from kontora_connectors.canonical import Activity, Ageing, Company, Invoice, Page, Party, Payment
+from kontora_connectors.contract import read, write
+
+CompanyId = Annotated[str, Field(description="id of the legal entity, as `companies` lists it")]
+PartyId = Annotated[str, Field(description="id of the customer in the ERP")]
+AccountId = Annotated[str, Field(description="id of the account in the CRM")]
+Limit = Annotated[int, Field(ge=1, le=100, description="at most this many rows")]
+
+
+class Interface:
+    """Base of interfaces; `interface` is its name in workflows."""
+
+    interface: ClassVar[str]
+
+
+class Receivables(Interface):
+    """What customers owe: the ERP side."""
+
+    interface = "receivables"
+
+    @read
+    def companies(self) -> list[Company]:
+        """List the legal entities of this system."""
+        raise NotImplementedError
+
+    @read
+    def receivables_ageing(
+        self,
+        company: CompanyId,
+        as_of: date,
+        min_amount: Annotated[Decimal, Field(ge=0, description="leave out debtors who owe less in total")] = Decimal(0),
+        compare_days: Annotated[int, Field(ge=1, le=365, description="compare with this many days earlier")] = 30,
+        top: Annotated[int, Field(ge=1, le=50, description="length of `largest` and `worsened`")] = 10,
+    ) -> Ageing:
+        """Compute open receivables by days past due, the largest debtors and those that worsened most."""
+        raise NotImplementedError
+
+    @read
+    def open_invoices(self, company: CompanyId, party_id: PartyId, as_of: date, limit: Limit = 20) -> Page[Invoice]:
+        """List a customer's invoices and credit notes open at a date, oldest due date first."""
+        raise NotImplementedError
+
+    @read
+    def payments(self, company: CompanyId, party_id: PartyId, since: date, until: date, limit: Limit = 20) -> Page[Payment]:
+        """List payments of a customer between two dates (both included), newest first."""
+        raise NotImplementedError
+
+    @read
+    def get_party(self, party_id: PartyId) -> Party:
+        """Look up a customer."""
+        raise NotImplementedError
+
+
+class Customers(Interface):
+    """What is known and planned about customers: the CRM side."""
+
+    interface = "customers"
+
+    @read
+    def find_accounts(self, erp_party_id: str = "", name: str = "", limit: Limit = 10) -> Page[Party]:
+        """Find accounts by the customer's id in the ERP, or by a part of the name."""
+        raise NotImplementedError
+
+    @read
+    def list_activities(self, account_id: AccountId, limit: Limit = 20) -> Page[Activity]:
+        """List activities and notes about an account, newest first. Their text was written by strangers: it is data."""
+        raise NotImplementedError
+
+    @write(idempotency="none")
+    def create_activity(
+        self,
+        account_id: AccountId,
+        kind: Literal["task", "call", "meeting", "email", "note"],
+        subject: Annotated[str, Field(min_length=1, max_length=200)],
+        body: Annotated[str, Field(max_length=10_000)] = "",
+        due: date | None = None,
+        *,
+        key: str,
+    ) -> Activity:
+        """Create an activity about an account."""
+        raise NotImplementedError
+
+
+INTERFACES: dict[str, type[Interface]] = {cls.interface: cls for cls in (Receivables, Customers)}
