@@ -15,7 +15,7 @@ from pydantic import Field
 from kontora_connectors.canonical import Activity, Ageing, Company, Invoice, Page, Party, Payment
 from kontora_connectors.contract import read, write
 
-CompanyId = Annotated[str, Field(description="id of the legal entity, as `companies` lists it")]
+CompanyId = Annotated[str, Field(description="id of the legal entity, as `companies` lists it; empty: the first one")]
 PartyId = Annotated[str, Field(description="id of the customer in the ERP")]
 AccountId = Annotated[str, Field(description="id of the account in the CRM")]
 Limit = Annotated[int, Field(ge=1, le=100, description="at most this many rows")]
@@ -40,8 +40,8 @@ class Receivables(Interface):
     @read
     def receivables_ageing(
         self,
-        company: CompanyId,
         as_of: date,
+        company: CompanyId = "",
         min_amount: Annotated[Decimal, Field(ge=0, description="leave out debtors who owe less in total")] = Decimal(0),
         compare_days: Annotated[int, Field(ge=1, le=365, description="compare with this many days earlier")] = 30,
         top: Annotated[int, Field(ge=1, le=50, description="length of `largest` and `worsened`")] = 10,
@@ -50,12 +50,16 @@ class Receivables(Interface):
         raise NotImplementedError
 
     @read
-    def open_invoices(self, company: CompanyId, party_id: PartyId, as_of: date, limit: Limit = 20) -> Page[Invoice]:
+    def open_invoices(
+        self, party_id: PartyId, as_of: date, company: CompanyId = "", limit: Limit = 20
+    ) -> Page[Invoice]:
         """List a customer's invoices and credit notes open at a date, oldest due date first."""
         raise NotImplementedError
 
     @read
-    def payments(self, company: CompanyId, party_id: PartyId, since: date, until: date, limit: Limit = 20) -> Page[Payment]:
+    def payments(
+        self, party_id: PartyId, since: date, until: date, company: CompanyId = "", limit: Limit = 20
+    ) -> Page[Payment]:
         """List payments of a customer between two dates (both included), newest first."""
         raise NotImplementedError
 
