@@ -99,6 +99,44 @@ class Activity(Record):
     done: bool = False
 
 
+class Opportunity(Record):
+    """A sale that may come about, kept in the CRM."""
+
+    id: str
+    account_id: str
+    title: Annotated[str, Label.UNTRUSTED]
+    stage: str
+    status: Literal["open", "won", "lost"]
+    amount: Decimal | None = None
+    currency: Currency | None = None
+    probability: int | None = Field(None, ge=0, le=100, description="percent")
+    close_date: date | None = None
+
+
+class Product(Record):
+    """A thing on the price list."""
+
+    id: str
+    sku: str
+    name: str
+    unit: str
+    price: Decimal | None = None
+    currency: Currency | None = None
+
+
+class StockLevel(Record):
+    """How much of a product lies in one warehouse. `available` is what is on hand and not reserved."""
+
+    product_id: str
+    sku: str
+    name: str
+    warehouse: str
+    unit: str
+    on_hand: Decimal
+    reserved: Decimal
+    available: Decimal
+
+
 class Bucket(Record):
     """One column of an ageing report."""
 

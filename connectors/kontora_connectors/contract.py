@@ -170,7 +170,7 @@ class Connector(Generic[ConfigT]):
 
     @classmethod
     def tools(cls) -> dict[str, Tool]:
-        """Every tool by name, in the order of their names. A method that overrides a tool of an interface is that tool."""
+        """Every tool by name, in the order of names. A method that overrides a tool of an interface is that tool."""
         found: dict[str, Tool] = {}
         for name, method in sorted(inspect.getmembers(cls, inspect.isfunction)):
             versions = [vars(base)[name] for base in cls.__mro__ if name in vars(base)]

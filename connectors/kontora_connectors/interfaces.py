@@ -19,6 +19,12 @@ CompanyId = Annotated[str, Field(description="id of the legal entity, as `compan
 PartyId = Annotated[str, Field(description="id of the customer in the ERP")]
 AccountId = Annotated[str, Field(description="id of the account in the CRM")]
 Limit = Annotated[int, Field(ge=1, le=100, description="at most this many rows")]
+MinAmount = Annotated[Decimal, Field(ge=0, description="leave out debtors who owe less in total; 0 leaves out nobody")]
+CompareDays = Annotated[int, Field(ge=1, le=365, description="compare with this many days earlier")]
+Top = Annotated[int, Field(ge=1, le=50, description="length of `largest` and `worsened`")]
+ActivityKind = Literal["task", "call", "meeting", "email", "note"]
+Subject = Annotated[str, Field(min_length=1, max_length=200)]
+Body = Annotated[str, Field(max_length=10_000)]
 
 
 class Interface:
@@ -42,9 +48,9 @@ class Receivables(Interface):
         self,
         as_of: date,
         company: CompanyId = "",
-        min_amount: Annotated[Decimal, Field(ge=0, description="leave out debtors who owe less in total")] = Decimal(0),
-        compare_days: Annotated[int, Field(ge=1, le=365, description="compare with this many days earlier")] = 30,
-        top: Annotated[int, Field(ge=1, le=50, description="length of `largest` and `worsened`")] = 10,
+        min_amount: MinAmount = Decimal(0),
+        compare_days: CompareDays = 30,
+        top: Top = 10,
     ) -> Ageing:
         """Compute open receivables by days past due, the largest debtors and those that worsened most."""
         raise NotImplementedError
@@ -88,9 +94,9 @@ class Customers(Interface):
     def create_activity(
         self,
         account_id: AccountId,
-        kind: Literal["task", "call", "meeting", "email", "note"],
-        subject: Annotated[str, Field(min_length=1, max_length=200)],
-        body: Annotated[str, Field(max_length=10_000)] = "",
+        kind: ActivityKind,
+        subject: Subject,
+        body: Body = "",
         due: date | None = None,
         *,
         key: str,

@@ -52,9 +52,8 @@ def load(kind: str) -> type[Connector[Any]]:
     if point is None:
         near = difflib.get_close_matches(kind, _points(), 1)
         nearest = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownKind(
-            f"No connector of kind {kind!r} is installed.{nearest} Installed kinds: {', '.join(sorted(_points())) or 'none'}."
-        )
+        installed = ", ".join(sorted(_points())) or "none"
+        raise UnknownKind(f"No connector of kind {kind!r} is installed.{nearest} Installed kinds: {installed}.")
     try:
         cls = point.load()
     except Exception as error:

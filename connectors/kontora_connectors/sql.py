@@ -12,10 +12,17 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from kontora_connectors.contract import Config, Connector, Health
-from kontora_connectors.errors import AuthFailed, ConnectorError, Forbidden, Invalid, Unavailable
+from kontora_connectors.errors import AuthFailed, Conflict, ConnectorError, Forbidden, Invalid, Unavailable
 
 
 class SqlConfig(Config):
@@ -79,15 +86,21 @@ def translate(error: DBAPIError, instance: str) -> ConnectorError:
         return Unavailable(f"The database of {instance!r} is missing.", detail=said, hint=f"Check its url. {check}")
     if "no such table" in low or ("relation" in low and "does not exist" in low):
         name = said.split(":")[-1].strip() if "no such table" in low else said.split('"')[1] if '"' in said else "?"
-        return Invalid(f"The database of {instance!r} has no table {name!r}: is it the right system and version?", detail=said)
+        return Invalid(
+            f"The database of {instance!r} has no table {name!r}: is it the right system and version?", detail=said
+        )
     if "no such column" in low or ("column" in low and "does not exist" in low):
         return Invalid(f"A table of {instance!r} lacks a column that this connector reads.", detail=said)
     if "locked" in low or "lock timeout" in low:
-        return Unavailable(f"The database of {instance!r} is locked by another program.", detail=said, hint="Try again later.")
+        return Unavailable(
+            f"The database of {instance!r} is locked by another program.", detail=said, hint="Try again later."
+        )
     if "password" in low or "authentication" in low:
         return AuthFailed(f"The database of {instance!r} refused the credentials.", detail=said, hint=check)
     if "readonly" in low or "read-only" in low or "permission denied" in low:
         return Forbidden(f"The database of {instance!r} does not allow this.", detail=said)
+    if isinstance(error, IntegrityError):
+        return Conflict(f"A record of {instance!r} exists already or refers to one that does not.", detail=said)
     if isinstance(error, OperationalError):
         return Unavailable(f"The database of {instance!r} does not answer.", detail=said, hint=check)
     return Invalid(f"The database of {instance!r} refused a statement.", detail=said)
