@@ -1,0 +1,180 @@
+"""The form of a workflow: data that a YAML file and Python code write alike, and that the engine runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from kontora_agents.definition import AgentDefinition, ToolName
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from kontora_workflows.definitions.literals import Duration, Json, Scalar
+from kontora_workflows.reports.definition import Reference, ReportDefinition, Text
+
+#: How far a value may travel: the higher the class, the closer it stays (see docs).
+DataClass = Literal["public", "internal", "confidential", "personal"]
+
+InputType = Literal["string", "integer", "decimal", "boolean", "date"]
+
+#: Name of a workflow: `receivables-ageing`.
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+
+#: Name of anything that references can name: steps, inputs, roles, agents, loop variables.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+
+
+class Form(BaseModel):
+    """Base of the form: frozen, no unknown keys, `with_` and `as_` in Python are `with` and `as` in files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
+
+
+class Role(Form):
+    """A place for a connector: what has to sit there, an interface (several kinds provide it) or one kind."""
+
+    interface: str | None = None
+    kind: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Role:
+        if (self.interface is None) == (self.kind is None):
+            raise PydanticCustomError("role", "A role names either an interface or a kind", {})
+        return self
+
+
+class Input(Form):
+    """One input of a workflow. Dates know the defaults `today` and `yesterday`."""
+
+    type: InputType
+    default: Scalar | None = None
+    enum: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    description: Text = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether a run cannot start without it."""
+        return self.default is None
+
+
+class Schedule(Form):
+    """When a workflow runs by itself: five fields of cron in an IANA time zone."""
+
+    cron: str
+    timezone: str
+    inputs: dict[str, Json] = Field(default_factory=dict)
+
+
+class BaseStep(Form):
+    """What all steps have. A falsy `when` (false, 0, empty, null) skips the step."""
+
+    #: The key that tells this kind of step from the others.
+    kind: ClassVar[str]
+
+    id: Name
+    title: Text | None = None
+    when: Reference | None = None
+
+
+class CallStep(BaseStep):
+    """Call one tool of a connector; no model is asked. A write waits for a person where policy says so."""
+
+    kind: ClassVar[str] = "call"
+
+    call: ToolName
+    with_: dict[str, Json] = Field(default_factory=dict, alias="with")
+
+
+class AgentStep(BaseStep):
+    """Let an agent work on a task made of the values in `with`."""
+
+    kind: ClassVar[str] = "agent"
+
+    agent: Name
+    with_: dict[str, Json] = Field(default_factory=dict, alias="with")
+
+
+class ForEachStep(BaseStep):
+    """Do steps for each item of a list. `key` names an item in the ledger; left out, its position does."""
+
+    kind: ClassVar[str] = "for_each"
+
+    for_each: Reference
+    as_: Name = Field("item", alias="as")
+    key: Reference | None = None
+    steps: list[Step] = Field(min_length=1)
+
+
+class ApprovalDefinition(Form):
+    """A gated write: the exact call a person is asked to agree to. Without a decision in time the answer is no."""
+
+    title: Text
+    call: ToolName
+    with_: dict[str, Json] = Field(default_factory=dict, alias="with")
+    expires_after: Duration = timedelta(hours=72)
+    instructions: Text | None = Field(None, description="what the person should look at")
+
+
+class ApprovalStep(BaseStep):
+    """Ask a person to agree to one call, and make it once after a yes."""
+
+    kind: ClassVar[str] = "approval"
+
+    approval: ApprovalDefinition
+
+
+class ReportStep(BaseStep):
+    """Write a report from what earlier steps gave."""
+
+    kind: ClassVar[str] = "report"
+
+    report: ReportDefinition
+
+
+#: Every kind of step by the key that tells it.
+STEP_KINDS: dict[str, type[CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep]] = {
+    cls.kind: cls for cls in (CallStep, AgentStep, ForEachStep, ApprovalStep, ReportStep)
+}
+
+
+def _read_step(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
+    """Pick the kind of step by its key, so that what is wrong inside is said about that kind only."""
+    if isinstance(value, BaseStep):
+        return value
+    if not isinstance(value, dict):
+        raise PydanticCustomError("step", "A step is a mapping with an `id` and a kind", {})
+    kinds = [kind for kind in STEP_KINDS if kind in value]
+    if not kinds:
+        raise PydanticCustomError("step_kind", "This step does not say what it does", {"keys": list(value)})
+    if len(kinds) > 1:
+        raise PydanticCustomError("step_kinds", "This step is of two kinds: {kinds}", {"kinds": " and ".join(kinds)})
+    return STEP_KINDS[kinds[0]].model_validate(value, by_name=False, by_alias=True)
+
+
+Step = Annotated[CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep, WrapValidator(_read_step)]
+ForEachStep.model_rebuild()
+
+
+class Workflow(Form):
+    """A workflow: which systems and inputs it needs, and its steps, which run one after another."""
+
+    apiVersion: Literal["kontora/v1"] = "kontora/v1"
+    name: Slug
+    title: Text
+    description: Text = ""
+    data_class: DataClass = "confidential"
+    roles: dict[Name, Role] = Field(default_factory=dict)
+    inputs: dict[Name, Input] = Field(default_factory=dict)
+    agents: dict[Name, AgentDefinition] = Field(default_factory=dict)
+    schedules: list[Schedule] = Field(default_factory=list)
+    steps: list[Step] = Field(min_length=1)
+    outputs: dict[Name, Reference] = Field(default_factory=dict)
+
+
+def definition_hash(workflow: Workflow) -> str:
+    """Return the SHA-256 (hex) of the whole definition, defaults filled in: what a run was started with."""
+    form = workflow.model_dump(mode="json")
+    text = json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
