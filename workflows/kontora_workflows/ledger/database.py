@@ -1,0 +1,129 @@
+"""The ledger's database: opening it, its transactions, its schema version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from kontora_workflows.ledger.tables import Now
+
+#: The revision this code was written for; the newest file under `migrations/versions`.
+REVISION = "0001"
+
+
+class LedgerUnavailable(Exception):
+    """The ledger's database does not answer. The message says what to do; `detail` holds the driver's words."""
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        self.message, self.detail = message, detail
+        super().__init__(message)
+
+
+class LedgerTooNew(LedgerUnavailable):
+    """The ledger was written by a newer Kontora."""
+
+
+def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("kontora_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+class Database:
+    """Transactions on the ledger. One object per process; not to be used across a fork."""
+
+    def __init__(self, url: str) -> None:
+        """Open `url` (SQLAlchemy form). Raises `LedgerUnavailable` when no driver understands it."""
+        try:
+            parsed = make_url(url)
+            self.dialect = parsed.get_backend_name()
+            if self.dialect == "sqlite" and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            options: dict[str, Any] = {} if self.dialect == "sqlite" else {"pool_pre_ping": True, "pool_size": 3}
+            self.engine: Engine = create_engine(parsed, **options)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise LedgerUnavailable(
+                f"The ledger's database URL cannot be used: {error}. Set KONTORA_DATABASE_URL to an SQLAlchemy URL such as "
+                "postgresql+psycopg://user@host/kontora (and install kontora[postgres]), or unset it to use SQLite."
+            ) from None
+        except OSError as error:
+            raise LedgerUnavailable(f"The data folder cannot be used: {error}. Set KONTORA_HOME to a folder you own.") from None
+        if self.dialect == "sqlite":
+            event.listen(self.engine, "connect", _sqlite_connect)
+            event.listen(self.engine, "begin", _sqlite_begin)
+        self._writer = self.engine.execution_options(kontora_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self._translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it takes the write lock at once."""
+        with self._translated(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            said = str(error.orig)
+            why = "is full or not writable" if "full" in said or "readonly" in said else "does not answer"
+            raise LedgerUnavailable(
+                f"The ledger's database {why}. Nothing was lost: start it (or make room), then try again.", detail=said
+            ) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise LedgerUnavailable("The ledger's database broke off the connection.", detail=str(error.orig)) from error
+            raise
+
+    def now(self) -> int:
+        """The database's clock in milliseconds."""
+        with self.read() as connection:
+            return int(connection.execute(select(Now())).scalar_one())
+
+    def revision(self) -> str | None:
+        """The schema version of the database; None if it is empty."""
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def migrate(self) -> None:
+        """Bring the schema to this code's version. Raises `LedgerTooNew` for a ledger of a newer Kontora."""
+        current = self.revision()
+        if current == REVISION:
+            return
+        if current is not None and current > REVISION:
+            raise LedgerTooNew(
+                f"This ledger has schema {current}, newer than this Kontora knows ({REVISION}). Install the newer version; "
+                "nothing was changed."
+            )
+        from alembic import command  # 0.6 s to import, needed once in a database's life
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.write() as connection:
+            if self.dialect == "postgresql":  # two processes may start at once
+                connection.execute(text("SELECT pg_advisory_xact_lock(7205759)"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, REVISION)
+
+    def close(self) -> None:
+        """Dispose of the connections."""
+        self.engine.dispose()

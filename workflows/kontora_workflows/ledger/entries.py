@@ -1,0 +1,189 @@
+"""Appending to and reading from the chain of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from kontora_workflows.ledger import tables
+from kontora_workflows.ledger.chain import Break, Entry, canonical, entry_hash, first_break, payload_hash, seal
+from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.tables import Now
+
+
+class LeaseLost(Exception):
+    """Somebody else works on this run now, or it was stopped: leave it alone."""
+
+
+class Head:
+    """The end of a run's chain as one worker knows it, and the worker's right to append there.
+
+    The clock is the database's at the claim plus what our monotonic clock counted since.
+    """
+
+    def __init__(self, run_id: str, fence: int, seq: int, hash_: str, now: int) -> None:
+        self.run_id, self.fence, self.seq, self.hash = run_id, fence, seq, hash_
+        self._now, self._started = now, time.monotonic()
+
+    def clock(self) -> int:
+        """Milliseconds since 1970 UTC, never going back."""
+        return self._now + int((time.monotonic() - self._started) * 1000)
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(**row._mapping)
+
+
+class Entries:
+    """The entries of all runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(
+        self, head: Head, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None
+    ) -> Entry:
+        """Append what a worker did. `payload` (plain JSON) is stored apart, under a salted hash.
+
+        Raises `LeaseLost` when the worker's fence is no longer the run's.
+        """
+        with self._database.write() as connection:
+            return self.append_in(connection, head, kind, key, body, payload=payload)
+
+    def append_in(
+        self,
+        connection: Connection,
+        head: Head,
+        kind: str,
+        key: str | None = None,
+        body: dict[str, Any] | None = None,
+        *,
+        payload: Any = None,
+        state: dict[str, Any] | None = None,
+    ) -> Entry:
+        """The same inside an open transaction; `state` are columns of the run that change with this entry."""
+        for _ in range(2):
+            entry, salt, content = self._next(head, kind, key, body, payload)
+            moved = connection.execute(
+                update(tables.runs)
+                .where(
+                    tables.runs.c.id == head.run_id,
+                    tables.runs.c.fence == head.fence,
+                    tables.runs.c.state == "running",
+                    tables.runs.c.head_seq == head.seq,
+                )
+                .values(head_seq=entry.seq, head_hash=entry.hash, **(state or {}))
+            )
+            if moved.rowcount == 1:
+                self._insert(connection, entry, salt, content)
+                head.seq, head.hash = entry.seq, entry.hash
+                return entry
+            self._catch_up(connection, head)
+        raise LeaseLost(f"run {head.run_id} moved on")
+
+    def _catch_up(self, connection: Connection, head: Head) -> None:
+        """A fact from outside may have been appended since; lock the row and look where the chain ends now."""
+        columns = (tables.runs.c.fence, tables.runs.c.state, tables.runs.c.head_seq, tables.runs.c.head_hash)
+        row = connection.execute(select(*columns).where(tables.runs.c.id == head.run_id).with_for_update()).one_or_none()
+        if row is None or row.fence != head.fence or row.state != "running":
+            raise LeaseLost(f"run {head.run_id} is no longer ours")
+        head.seq, head.hash = row.head_seq, row.head_hash
+
+    def append_fact(
+        self,
+        connection: Connection,
+        run_id: str,
+        kind: str,
+        key: str | None = None,
+        body: dict[str, Any] | None = None,
+        *,
+        payload: Any = None,
+        state: dict[str, Any] | None = None,
+        wake: bool = False,
+    ) -> Entry:
+        """Append a fact from outside (a decision, a cancel request) under the run row's lock, and wake the run."""
+        columns = (tables.runs.c.head_seq, tables.runs.c.head_hash, tables.runs.c.fence, tables.runs.c.wakes, Now())
+        row = connection.execute(select(*columns).where(tables.runs.c.id == run_id).with_for_update()).one()
+        head = Head(run_id, row.fence, row.head_seq, row.head_hash, row[4])
+        entry, salt, content = self._next(head, kind, key, body, payload)
+        values = {"head_seq": entry.seq, "head_hash": entry.hash, **(state or {})}
+        if wake:
+            values["wakes"] = row.wakes + 1
+        connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(**values))
+        self._insert(connection, entry, salt, content)
+        if wake:
+            connection.execute(
+                update(tables.runs)
+                .where(tables.runs.c.id == run_id, tables.runs.c.state == "waiting")
+                .values(state="queued", waiting_for=None, due_at=Now(), sent_at=None)
+            )
+        return entry
+
+    def _next(
+        self, head: Head, kind: str, key: str | None, body: dict[str, Any] | None, payload: Any
+    ) -> tuple[Entry, str, str]:
+        data, salt, content = dict(body or {}), "", ""
+        if payload is not None:
+            content = canonical(payload)
+            salt, data["payload"] = seal(content)
+        text, at = canonical(data), head.clock()
+        fields = (head.hash, head.run_id, head.seq + 1, at, kind, key, head.fence, text)
+        entry = Entry(head.run_id, head.seq + 1, at, kind, key, head.fence, text, head.hash, entry_hash(*fields))
+        return entry, salt, content
+
+    def _insert(self, connection: Connection, entry: Entry, salt: str, content: str) -> None:
+        connection.execute(tables.entries.insert().values(**entry.__dict__))
+        if salt:
+            row = {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
+            connection.execute(tables.payloads.insert().values(**row))
+
+    def of_run(self, run_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
+        """Entries of a run with a seq above `after`, in order."""
+        query = (
+            select(tables.entries)
+            .where(tables.entries.c.run_id == run_id, tables.entries.c.seq > after)
+            .order_by(tables.entries.c.seq)
+        )
+        with self._database.read() as connection:
+            return [_entry(row) for row in connection.execute(query.limit(limit) if limit else query)]
+
+    def payloads(self, run_id: str, seqs: Sequence[int] | None = None) -> dict[int, str | None]:
+        """Payload texts of a run by seq; None where one was erased."""
+        query = select(tables.payloads.c.seq, tables.payloads.c.content).where(tables.payloads.c.run_id == run_id)
+        if seqs is not None:
+            query = query.where(tables.payloads.c.seq.in_(seqs))
+        with self._database.read() as connection:
+            return {row.seq: row.content for row in connection.execute(query)}
+
+    def verify(self, run_id: str) -> Break | None:
+        """Check one run's chain, its head, and every payload that is still there."""
+        runs, payloads = tables.runs.c, tables.payloads.c
+        with self._database.read() as connection:
+            head = connection.execute(select(runs.head_seq, runs.head_hash).where(runs.id == run_id)).one_or_none()
+            rows = connection.execute(
+                select(tables.entries).where(tables.entries.c.run_id == run_id).order_by(tables.entries.c.seq)
+            )
+            chain = [_entry(row) for row in rows]
+            stored = {
+                row.seq: (row.salt, row.content)
+                for row in connection.execute(select(tables.payloads).where(payloads.run_id == run_id))
+            }
+        if head is None:
+            return Break(run_id, 0, "the run is missing")
+        return first_break(run_id, chain, head.head_seq, head.head_hash) or _payload_break(run_id, chain, stored)
+
+
+def _payload_break(run_id: str, chain: list[Entry], stored: dict[int, tuple[str | None, str | None]]) -> Break | None:
+    for entry in chain:
+        expected = entry.data.get("payload")
+        if expected is None:
+            continue
+        if entry.seq not in stored:
+            return Break(run_id, entry.seq, "its payload is missing")
+        salt, content = stored[entry.seq]
+        if salt is not None and content is not None and payload_hash(salt, content) != expected:
+            return Break(run_id, entry.seq, "its payload was changed")
+    return None

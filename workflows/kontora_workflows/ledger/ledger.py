@@ -1,0 +1,47 @@
+"""The ledger as one object: open it once per process, after any fork."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from kontora_workflows.ledger import tables
+from kontora_workflows.ledger.approvals import Approvals
+from kontora_workflows.ledger.artifacts import Artifacts
+from kontora_workflows.ledger.chain import Break
+from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.entries import Entries
+from kontora_workflows.ledger.runs import Runs
+from kontora_workflows.ledger.schedules import Schedules
+from kontora_workflows.ledger.workers import Workers
+
+
+class Ledger:
+    """Runs, their entries, and the views of them. `url` is an SQLAlchemy URL of SQLite or PostgreSQL."""
+
+    def __init__(self, url: str, *, migrate: bool = True) -> None:
+        """Open the ledger and bring its schema up to date. Raises `LedgerUnavailable`, `LedgerTooNew`."""
+        self.database = Database(url)
+        if migrate:
+            self.database.migrate()
+        self.entries = Entries(self.database)
+        self.runs = Runs(self.database, self.entries)
+        self.approvals = Approvals(self.database, self.entries)
+        self.artifacts = Artifacts(self.database, self.entries)
+        self.schedules = Schedules(self.database)
+        self.workers = Workers(self.database)
+
+    def verify(self, run_id: str | None = None) -> Iterator[tuple[str, Break | None]]:
+        """Check the chain of one run and its children, or of every run; gives each run id with its first break."""
+        if run_id is not None:
+            ids = [run.id for run in self.runs.family(run_id)]
+        else:
+            with self.database.read() as connection:
+                ids = list(connection.execute(select(tables.runs.c.id).order_by(tables.runs.c.created_at)).scalars())
+        for id_ in ids:
+            yield id_, self.entries.verify(id_)
+
+    def close(self) -> None:
+        """Dispose of the connections."""
+        self.database.close()

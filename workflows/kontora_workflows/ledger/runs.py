@@ -1,0 +1,345 @@
+"""The heads of runs: creating, claiming, leaving, ending, listing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from ulid import ULID
+
+from kontora_workflows.ledger import tables
+from kontora_workflows.ledger.chain import GENESIS, canonical
+from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.entries import Entries, Head
+from kontora_workflows.ledger.run import AT_REST, ENDED, Claim, Failure, NewRun, Run
+from kontora_workflows.ledger.tables import Now
+
+R = tables.runs.c
+
+
+class UnknownRun(LookupError):
+    """There is no such run."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for a different request."""
+
+
+class NotResumable(Exception):
+    """The run is not in a state from which a person can resume it."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some runs, newest first, and where to go on."""
+
+    items: list[Run]
+    next_cursor: str | None
+
+
+def _insert_ignore(connection: Connection, table: Any) -> Any:
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return make(table).on_conflict_do_nothing()
+
+
+class Runs:
+    """All runs of a ledger."""
+
+    def __init__(self, database: Database, entries: Entries) -> None:
+        self._database, self._entries = database, entries
+
+    # --- beginning -----------------------------------------------------------------------------------------------
+
+    def create(self, new: NewRun) -> tuple[Run, bool]:
+        """Store a run; it is queued at once. Returns it and whether it is new.
+
+        The same principal and idempotency key, or the same fire of a schedule, gives the run that exists already;
+        with a different request hash it raises `KeyReused`.
+        """
+        try:
+            with self._database.write() as connection:
+                return self.create_in(connection, new), True
+        except IntegrityError:
+            run = self._existing(new)
+            if run is None:
+                raise
+            if new.request_hash != run.request_hash:
+                raise KeyReused(f"This Idempotency-Key belongs to run {run.id}, which was asked for differently.") from None
+            return run, False
+
+    def create_in(self, connection: Connection, new: NewRun) -> Run:
+        """The same inside an open transaction, without looking for an existing one."""
+        now = connection.execute(select(Now())).scalar_one()
+        definition = {"hash": new.definition_hash, "name": new.workflow, "text": new.definition, "created_at": now}
+        connection.execute(_insert_ignore(connection, tables.definitions).values(**definition))
+        row = {
+            name: getattr(new, name)
+            for name in NewRun.__dataclass_fields__
+            if name not in ("definition", "inputs", "bindings")
+        }
+        row |= {
+            "id": f"run_{ULID()}",
+            "inputs": canonical(new.inputs),
+            "bindings": canonical(new.bindings),
+            "state": "queued",
+            "fence": 0,
+            "attempts": 0,
+            "wakes": 0,
+            "due_at": now,
+            "created_at": now,
+            "head_seq": 0,
+            "head_hash": GENESIS,
+        }
+        connection.execute(tables.runs.insert().values(**row))
+        body = {
+            "workflow": new.workflow,
+            "definition": new.definition_hash,
+            "principal": new.principal,
+            "trigger": new.trigger,
+            "schedule": new.schedule_id,
+            "logical_at": new.logical_at,
+            "parent": new.parent_id,
+            "item": new.item_key,
+            "bindings": new.bindings,
+        }
+        self._entries.append_fact(connection, row["id"], "run.created", body=body, payload={"inputs": new.inputs})
+        return self._get(connection, row["id"])
+
+    def _existing(self, new: NewRun) -> Run | None:
+        same: list[ColumnElement[bool]] = []
+        if new.idempotency_key is not None:
+            same.append(and_(R.principal == new.principal, R.idempotency_key == new.idempotency_key))
+        if new.schedule_id is not None:
+            same.append(and_(R.schedule_id == new.schedule_id, R.logical_at == new.logical_at))
+        if not same:
+            return None
+        with self._database.read() as connection:
+            row = connection.execute(select(tables.runs).where(or_(*same))).first()
+            return Run.of(row) if row else None
+
+    # --- working -------------------------------------------------------------------------------------------------
+
+    def claim(self, run_id: str, owner: str, lease_ms: int) -> Claim | None:
+        """Take the run if it is due and nobody holds it; None otherwise. Raises the fence."""
+        free = or_(
+            and_(R.state == "queued", R.due_at <= Now()),
+            and_(R.state == "running", R.lease_until < Now()),
+        )
+        values = {
+            "state": "running",
+            "waiting_for": None,
+            "fence": R.fence + 1,
+            "owner": owner,
+            "lease_until": Now() + lease_ms,
+            "attempts": R.attempts + 1,
+            "started_at": func.coalesce(R.started_at, Now()),
+        }
+        with self._database.write() as connection:
+            row = connection.execute(
+                update(tables.runs).where(R.id == run_id, free).values(**values).returning(tables.runs, Now().label("_now"))
+            ).one_or_none()
+            if row is None:
+                return None
+            self._entries.append_fact(connection, run_id, "run.state", body={"state": "running", "owner": owner})
+            run = self._get(connection, run_id)
+            return Claim(run, run.fence, row._mapping["_now"])
+
+    def heartbeat(self, run_id: str, fence: int, lease_ms: int) -> bool | None:
+        """Extend the lease. None when it is lost; otherwise whether somebody asked to cancel the run."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                update(tables.runs)
+                .where(R.id == run_id, R.fence == fence, R.state == "running")
+                .values(lease_until=Now() + lease_ms)
+                .returning(R.cancel_requested_at)
+            ).one_or_none()
+            return None if row is None else row.cancel_requested_at is not None
+
+    def leave(self, head: Head, wakes: int, *, waiting_for: str) -> None:
+        """Hand the run back until something from outside wakes it; if that happened since the claim, queue it."""
+        woken = R.wakes != wakes
+        state = {
+            "state": case((woken, "queued"), else_="waiting"),
+            "waiting_for": case((woken, None), else_=waiting_for),
+            "due_at": Now(),
+            **self._free(),
+        }
+        with self._database.write() as connection:
+            body = {"state": "waiting", "for": waiting_for}
+            self._entries.append_in(connection, head, "run.state", body=body, state=state)
+
+    def put_back(self, head: Head, *, delay_ms: int, failure: Failure | None = None) -> None:
+        """Queue the run again after `delay_ms`; with a failure the attempt counts."""
+        state = {"state": "queued", "due_at": Now() + delay_ms, **self._free()}
+        if failure:
+            del state["attempts"]
+        body: dict[str, Any] = {"state": "queued", "delay_ms": delay_ms}
+        if failure:
+            body["error"] = failure.as_json()
+        with self._database.write() as connection:
+            self._entries.append_in(connection, head, "run.state", body=body, state=state)
+
+    def finish(self, head: Head, state: str, *, failure: Failure | None = None, output: Any = None) -> None:
+        """End the run (or put it into `needs_review`), withdraw its open approvals and wake its parent."""
+        error = canonical(failure.as_json()) if failure else None
+        columns = {"state": state, "error": error, **self._free()}
+        if state in ENDED:
+            columns["finished_at"] = Now()
+        body: dict[str, Any] = {"state": state}
+        if failure:
+            body["error"] = failure.as_json()
+        with self._database.write() as connection:
+            self._entries.append_in(connection, head, "run.state", body=body, payload=output, state=columns)
+            self._after_end(connection, head.run_id, state)
+
+    def _free(self) -> dict[str, Any]:
+        return {"owner": None, "lease_until": None, "sent_at": None, "attempts": 0}
+
+    def _after_end(self, connection: Connection, run_id: str, state: str) -> None:
+        if state in ENDED:
+            connection.execute(
+                update(tables.approvals)
+                .where(tables.approvals.c.run_id == run_id, tables.approvals.c.state.in_(("pending", "approved")))
+                .values(state="withdrawn", version=tables.approvals.c.version + 1)
+            )
+        parent = connection.execute(select(R.parent_id).where(R.id == run_id)).scalar()
+        if parent and state in AT_REST:
+            body = {"child": run_id, "state": state}
+            self._entries.append_fact(connection, parent, "child.ended", body=body, wake=True)
+
+    # --- from outside --------------------------------------------------------------------------------------------
+
+    def end_idle(self, run_id: str, state: str, failure: Failure, *, by: str) -> bool:
+        """End a run that nobody works on (cancelled, out of time, poison). False if it ended or runs meanwhile."""
+        idle = or_(R.state.in_(("queued", "waiting", "needs_review")), and_(R.state == "running", R.lease_until < Now()))
+        with self._database.write() as connection:
+            row = connection.execute(select(R.id).where(R.id == run_id, idle).with_for_update()).one_or_none()
+            if row is None:
+                return False
+            error = None if state == "cancelled" else canonical(failure.as_json())
+            columns = {"state": state, "error": error, "finished_at": Now(), "waiting_for": None, "fence": R.fence + 1}
+            body = {"state": state, "error": failure.as_json(), "by": by}
+            self._entries.append_fact(connection, run_id, "run.state", body=body, state={**columns, **self._free()})
+            self._after_end(connection, run_id, state)
+            return True
+
+    def request_cancel(self, run_id: str, *, by: str) -> Run:
+        """Ask a run and its children to stop. Those that nobody works on are cancelled at once."""
+        reason = Failure("cancelled", f"Cancelled by {by}.")
+        for run in self.family(run_id):
+            if run.ended:
+                continue
+            with self._database.write() as connection:
+                asked = connection.execute(
+                    update(tables.runs)
+                    .where(R.id == run.id, R.cancel_requested_at.is_(None), R.state.not_in(ENDED))
+                    .values(cancel_requested_at=Now())
+                )
+                if asked.rowcount:
+                    self._entries.append_fact(connection, run.id, "cancel.requested", body={"by": by})
+            self.end_idle(run.id, "cancelled", reason, by=by)
+        return self.get(run_id)
+
+    def resume(self, run_id: str, *, by: str) -> Run:
+        """Queue a failed, timed-out or reviewed run again; what is in its ledger is not repeated."""
+        with self._database.write() as connection:
+            run = self._get(connection, run_id)
+            if run.state not in ("failed", "timed_out", "needs_review"):
+                raise NotResumable(f"Run {run_id} is {run.state}; only a failed, timed-out or reviewed run can be resumed.")
+            columns = {
+                "state": "queued",
+                "error": None,
+                "finished_at": None,
+                "deadline_at": None,
+                "cancel_requested_at": None,
+                "due_at": Now(),
+                **self._free(),
+            }
+            self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
+            return self._get(connection, run_id)
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def _get(self, connection: Connection, run_id: str) -> Run:
+        row = connection.execute(select(tables.runs).where(R.id == run_id)).one_or_none()
+        if row is None:
+            raise UnknownRun(f"There is no run {run_id!r}. `kontora runs list` shows them.")
+        return Run.of(row)
+
+    def get(self, run_id: str) -> Run:
+        """One run. Raises `UnknownRun`."""
+        with self._database.read() as connection:
+            return self._get(connection, run_id)
+
+    def definition(self, hash_: str) -> str:
+        """The definition a run was started with, as canonical JSON."""
+        query = select(tables.definitions.c.text).where(tables.definitions.c.hash == hash_)
+        with self._database.read() as connection:
+            return str(connection.execute(query).scalar_one())
+
+    def page(
+        self,
+        *,
+        states: Sequence[str] = (),
+        workflow: str | None = None,
+        parent: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Runs, newest first; children only when asked for by `parent`. Raises `ValueError` for a bad cursor."""
+        query = select(tables.runs).where(R.parent_id == parent if parent else R.parent_id.is_(None))
+        if states:
+            query = query.where(R.state.in_(states))
+        if workflow:
+            query = query.where(R.workflow == workflow)
+        if cursor:
+            created, _, id_ = cursor.partition("~")
+            query = query.where(tuple_(R.created_at, R.id) < (int(created), id_))
+        query = query.order_by(R.created_at.desc(), R.id.desc()).limit(limit + 1)
+        with self._database.read() as connection:
+            rows = [Run.of(row) for row in connection.execute(query)]
+        more = f"{rows[limit - 1].created_at}~{rows[limit - 1].id}" if len(rows) > limit else None
+        return Page(rows[:limit], more)
+
+    def children(self, run_id: str, step: str | None = None) -> list[Run]:
+        """Runs started by a run's `for_each` steps, in the order they were started."""
+        query = select(tables.runs).where(R.parent_id == run_id).order_by(R.created_at, R.id)
+        with self._database.read() as connection:
+            return [Run.of(row) for row in connection.execute(query.where(R.parent_step == step) if step else query)]
+
+    def family(self, run_id: str) -> list[Run]:
+        """A run, its children, and theirs."""
+        found = [self.get(run_id)]
+        for run in found:
+            found.extend(self.children(run.id))
+        return found
+
+    def to_send(self, resend_ms: int, limit: int = 500) -> list[Run]:
+        """Runs that are due and not on their way, and runs whose lease has run out."""
+        stale = or_(R.sent_at.is_(None), R.sent_at < Now() - resend_ms)
+        due = or_(and_(R.state == "queued", R.due_at <= Now()), and_(R.state == "running", R.lease_until < Now()))
+        query = select(tables.runs).where(due, stale).order_by(R.due_at).limit(limit)
+        with self._database.read() as connection:
+            return [Run.of(row) for row in connection.execute(query)]
+
+    def mark_sent(self, run_ids: Sequence[str]) -> None:
+        """Remember that the ids were handed to the broker."""
+        if run_ids:
+            with self._database.write() as connection:
+                connection.execute(update(tables.runs).where(R.id.in_(run_ids)).values(sent_at=Now()))
+
+    def overdue(self) -> list[Run]:
+        """Runs past their deadline that have not ended."""
+        query = select(tables.runs).where(R.deadline_at < Now(), R.state.not_in(AT_REST))
+        with self._database.read() as connection:
+            return [Run.of(row) for row in connection.execute(query)]
+
+    def busy(self) -> bool:
+        """Whether any run is queued or running."""
+        query = select(exists().where(R.state.in_(("queued", "running"))))
+        with self._database.read() as connection:
+            return bool(connection.execute(query).scalar())

@@ -1,0 +1,201 @@
+"""The tables of the ledger. Instants are whole milliseconds since 1970 UTC, on the database's clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
+
+metadata = MetaData()
+
+
+class Now(ColumnElement[int]):
+    """The database's clock, in milliseconds since 1970 UTC."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(Now, "postgresql")
+def _now_postgresql(_element: Now, _compiler: Any, **_kw: Any) -> str:
+    return "(extract(epoch from clock_timestamp()) * 1000)::bigint"
+
+
+@compiles(Now, "sqlite")
+def _now_sqlite(_element: Now, _compiler: Any, **_kw: Any) -> str:
+    return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+definitions = Table(
+    "definitions",
+    metadata,
+    Column("hash", String(71), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("workflow", String(100), nullable=False),
+    Column("definition_hash", String(71), ForeignKey("definitions.hash"), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("waiting_for", String(20)),
+    # who works on it
+    Column("fence", BigInteger, nullable=False),
+    Column("owner", String(200)),
+    Column("lease_until", BigInteger),
+    Column("attempts", Integer, nullable=False),  # claims since it last ended cleanly
+    Column("wakes", BigInteger, nullable=False),  # facts from outside that may end a wait
+    # when
+    Column("due_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("deadline_at", BigInteger),
+    Column("cancel_requested_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    # where it comes from
+    Column("principal", String(200), nullable=False),
+    Column("trigger", String(20), nullable=False),
+    Column("schedule_id", String(40)),
+    Column("logical_at", BigInteger),
+    Column("idempotency_key", String(200)),
+    Column("request_hash", String(71)),
+    Column("parent_id", String(40), ForeignKey("runs.id")),
+    Column("parent_step", String(200)),
+    Column("item_key", String(200)),
+    Column("inputs", Text, nullable=False),
+    Column("bindings", Text, nullable=False),
+    # how it stands
+    Column("error", Text),
+    Column("head_seq", BigInteger, nullable=False),
+    Column("head_hash", String(64), nullable=False),
+    UniqueConstraint("principal", "idempotency_key", name="one_run_per_idempotency_key"),
+    UniqueConstraint("schedule_id", "logical_at", name="one_run_per_fire"),
+    UniqueConstraint("parent_id", "parent_step", "item_key", name="one_run_per_item"),
+    Index("runs_by_age", "created_at", "id"),
+    Index("runs_by_parent", "parent_id"),
+    Index("runs_to_work_on", "state", "due_at"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("run_id", String(40), ForeignKey("runs.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("key", String(400)),
+    Column("fence", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("run_id", String(40), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", String(32)),
+    Column("content", Text),  # NULL once erased; the entry keeps the salted hash
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("run_id", String(40), ForeignKey("runs.id"), nullable=False),
+    Column("root_id", String(40), nullable=False),
+    Column("key", String(400), nullable=False),
+    Column("seq", BigInteger, nullable=False),  # its entry; the payload there holds the exact arguments
+    Column("title", Text, nullable=False),
+    Column("tool", String(200), nullable=False),
+    Column("instance", String(100), nullable=False),
+    Column("arguments_hash", String(71), nullable=False),
+    Column("untrusted", Boolean, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger),
+    Column("decided_by", String(200)),
+    Column("comment", Text),
+    UniqueConstraint("run_id", "key", name="one_approval_per_call"),
+    Index("approvals_by_state", "state", "requested_at", "id"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("run_id", String(40), ForeignKey("runs.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("content", LargeBinary),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("run_id", "name", name="one_artifact_per_name"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("workflow", String(100), nullable=False),
+    Column("cron", String(200), nullable=False),
+    Column("timezone", String(100), nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("origin", String(20), nullable=False),  # file | cli | rest
+    Column("next_at", BigInteger),
+    Column("principal", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("workflow", "cron", "timezone", "inputs", name="one_schedule_of_a_kind"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("version", String(40), nullable=False),
+)
+
+#: Statements that make entries append-only, by dialect.
+APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER entries_refuse_{verb.lower()} BEFORE {verb} ON entries "
+        "BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION entries_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'entries are append-only'; END $$",
+        "CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries "
+        "FOR EACH ROW EXECUTE FUNCTION entries_refuse()",
+        "CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries "
+        "FOR EACH STATEMENT EXECUTE FUNCTION entries_refuse()",
+    ],
+}
