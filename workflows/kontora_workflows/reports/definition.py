@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 #: A text in one language, or in several: `{en: "Total", ru: "Всего"}`.
 Text = str | dict[Literal["en", "ru"], str]
@@ -20,6 +22,11 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Typed(Protocol):
+    @property
+    def type(self) -> ValueType: ...
+
+
 class FigureDefinition(_Part):
     """One headline figure."""
 
@@ -28,11 +35,26 @@ class FigureDefinition(_Part):
     type: ValueType = "money"
 
 
+def _refuse_money(key: str, parts: Sequence[_Typed]) -> None:
+    """Raise an error that points at the first amount; an amount without a currency says nothing."""
+    for position, part in enumerate(parts):
+        if part.type == "money":
+            error = PydanticCustomError("money", f"an amount needs `currency` beside `{key}`, or `type: number`")
+            place = InitErrorDetails(type=error, loc=(key, position, "type"), input=part.type)
+            raise ValidationError.from_exception_data("Section", [place])
+
+
 class FiguresSection(_Part):
     """A row of headline figures."""
 
     figures: list[FigureDefinition] = Field(min_length=1)
     currency: Reference | None = None
+
+    @model_validator(mode="after")
+    def _money_has_a_currency(self) -> Self:
+        if self.currency is None:
+            _refuse_money("figures", self.figures)
+        return self
 
 
 class ChartDefinition(_Part):
@@ -42,7 +64,8 @@ class ChartDefinition(_Part):
     rows: Reference
     label: str = Field(description="field of a row that names the bar")
     value: str = Field(description="field of a row that gives the length of the bar")
-    currency: Reference | None = None
+    names: dict[str, Text] = Field(default_factory=dict, description="what to call a bar instead of its label")
+    currency: Reference | None = Field(None, description="currency of the values; plain numbers if left out")
 
 
 class ChartSection(_Part):
@@ -59,6 +82,9 @@ class ColumnDefinition(_Part):
     type: ValueType = "text"
 
 
+_NOTHING: Text = {"en": "Nothing to show.", "ru": "Нет данных."}
+
+
 class TableDefinition(_Part):
     """A table of one list."""
 
@@ -66,7 +92,13 @@ class TableDefinition(_Part):
     rows: Reference
     columns: list[ColumnDefinition] = Field(min_length=1)
     currency: Reference | None = None
-    empty: Text = Field({"en": "Nothing to show.", "ru": "Нет данных."}, description="said when there are no rows")
+    empty: Text = Field(_NOTHING, description="said when there are no rows")
+
+    @model_validator(mode="after")
+    def _money_has_a_currency(self) -> Self:
+        if self.currency is None:
+            _refuse_money("columns", self.columns)
+        return self
 
 
 class TableSection(_Part):
