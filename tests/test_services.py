@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,6 +94,25 @@ def test_a_server_that_does_not_start_shows_its_log_and_leaves_nothing(tmp_path:
         service.start([sys.executable, "-c", "raise SystemExit('a leg is missing')"])
     service.stop()
     assert not service.folder.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the wheel of the dev group is for Linux")
+def test_postgresql_starts_from_a_folder_that_only_the_caller_may_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("tests.services.DEBIAN", tmp_path)
+    closed = tmp_path / "closed"
+    programs = PostgresServer.find()
+    package = programs.parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, closed / folder.name, ignore=shutil.ignore_patterns("include"))
+    closed.chmod(0o700)
+    moved = closed / programs.relative_to(package.parent)
+    monkeypatch.setattr(PostgresServer, "find", staticmethod(lambda: moved))
+    server = PostgresServer()
+    assert server.answers()
+    server.stop()
 
 
 def test_a_session_killed_without_warning_leaves_neither_server_nor_folder(tmp_path: Path) -> None:
@@ -204,9 +224,9 @@ def test_settings_of_the_caller_do_not_reach_the_tests(
     assert counts == {"passed": 1}
 
 
-def test_advice_is_given_where_postgresql_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_advice_is_given_where_postgresql_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr("tests.services._wheel", lambda _: None)
-    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    monkeypatch.setattr("tests.services.DEBIAN", tmp_path)
     with pytest.raises(Missing, match="apt install postgresql"):
         PostgresServer.find()
