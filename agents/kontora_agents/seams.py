@@ -34,6 +34,11 @@ class ToolCall(Value):
     arguments: dict[str, Any]
 
 
+def call_id(turn: int, position: int) -> str:
+    """Return the id of the call at `position` (from 0) of the answer `turn` (from 0)."""
+    return f"call_{turn}_{position}"
+
+
 class Message(Value):
     """One message of a conversation. `name` and `call_id` tie a tool's result to its call."""
 

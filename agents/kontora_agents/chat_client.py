@@ -1,0 +1,164 @@
+"""AutoGen's model client over the seams: it converts, counts turns, and keeps the typed error that AutoGen loses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Literal, Never
+
+from autogen_core import CancellationToken, FunctionCall
+from autogen_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    ModelInfo,
+    RequestUsage,
+    SystemMessage,
+)
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel
+
+from kontora_agents.definition import Limits
+from kontora_agents.model import Model
+from kontora_agents.seams import Message, ModelAnswer, ModelRequest, Seams, ToolCall, ToolSpec
+from kontora_agents.tokens import estimate_request
+from kontora_agents.toolbox import Toolbox
+
+
+class LimitReached(Exception):
+    """The agent has used up its turns or tool calls."""
+
+
+class ChatClient(ChatCompletionClient):
+    """The model of one agent's run, as AutoGen sees it.
+
+    `stopped` holds what ended the run early: `TurnLeft`, a `ModelError`, `LimitReached`, or what else the seams raised.
+    """
+
+    def __init__(
+        self, model: Model, model_name: str, tools: Sequence[ToolSpec], seams: Seams, toolbox: Toolbox, limits: Limits
+    ) -> None:
+        self._model = model
+        self._name = model_name
+        self._tools = list(tools)
+        self._seams = seams
+        self._toolbox = toolbox
+        self._limits = limits
+        self.answers: list[ModelAnswer] = []
+        self.stopped: Exception | None = None
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """Ask through the seams. `tools` only brings back what the toolbox listed, so the full schemas are sent."""
+        try:
+            return await self._create(messages)
+        except Exception as error:
+            self.stopped = error
+            raise
+
+    async def _create(self, messages: Sequence[LLMMessage]) -> CreateResult:
+        if self._toolbox.failure is not None:
+            raise self._toolbox.failure
+        if len(self.answers) >= self._limits.turns:
+            raise LimitReached
+        request = self._request(messages)
+        answer = await self._seams.ask(len(self.answers), request, self._model.answer)
+        self.answers.append(answer)
+        self._stop_before_calls_that_nobody_would_read(answer)
+        self._toolbox.expect(answer.calls)
+        return _result(answer)
+
+    def _request(self, messages: Sequence[LLMMessage]) -> ModelRequest:
+        converted = [message for wire in messages for message in _messages(wire)]
+        return ModelRequest(model=self._name, messages=converted, tools=self._tools)
+
+    def _stop_before_calls_that_nobody_would_read(self, answer: ModelAnswer) -> None:
+        last_turn = len(self.answers) >= self._limits.turns
+        too_many = self._toolbox.made + len(answer.calls) > self._limits.tool_calls
+        if answer.calls and (last_turn or too_many):
+            raise LimitReached
+
+    def create_stream(self, messages: Sequence[LLMMessage], **_: Any) -> AsyncGenerator[str | CreateResult, None]:
+        """Yield the whole answer: it comes through the journal in one piece."""
+        return self._one_piece(messages)
+
+    async def _one_piece(self, messages: Sequence[LLMMessage]) -> AsyncGenerator[str | CreateResult, None]:
+        yield await self.create(messages)
+
+    async def close(self) -> None:
+        """Do nothing: the model client belongs to the process."""
+
+    def actual_usage(self) -> RequestUsage:
+        """Return the tokens of all answers so far."""
+        return RequestUsage(
+            prompt_tokens=sum(answer.prompt_tokens for answer in self.answers),
+            completion_tokens=sum(answer.completion_tokens for answer in self.answers),
+        )
+
+    def total_usage(self) -> RequestUsage:
+        """Return the tokens of all answers so far."""
+        return self.actual_usage()
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        """Return about how many tokens a prompt takes."""
+        return estimate_request(self._request(messages))
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> Never:
+        """Not offered: the context is planned below, by the client that knows the server."""
+        raise NotImplementedError("the context is planned by the model client")
+
+    @property
+    def capabilities(self) -> Never:
+        """Not offered: AutoGen itself calls this deprecated."""
+        raise NotImplementedError("use model_info")
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """What AutoGen may expect; whether the model really can call tools is asked of its server."""
+        return ModelInfo(
+            vision=False, function_calling=True, json_output=False, structured_output=False, family="unknown"
+        )
+
+    def _to_config(self) -> BaseModel:
+        raise NotImplementedError("a chat client belongs to one run and is not stored")
+
+    @classmethod
+    def _from_config(cls, config: BaseModel) -> ChatClient:
+        raise NotImplementedError("a chat client belongs to one run and is not stored")
+
+
+def _messages(wire: LLMMessage) -> list[Message]:
+    if isinstance(wire, SystemMessage):
+        return [Message(role="system", content=wire.content)]
+    if isinstance(wire, FunctionExecutionResultMessage):
+        return [Message(role="tool", content=r.content, name=r.name, call_id=r.call_id) for r in wire.content]
+    if isinstance(wire, AssistantMessage):
+        if isinstance(wire.content, str):
+            return [Message(role="assistant", content=wire.content)]
+        calls = [ToolCall(id=call.id, name=call.name, arguments=json.loads(call.arguments)) for call in wire.content]
+        return [Message(role="assistant", content=wire.thought or "", calls=calls)]
+    return [Message(role="user", content=wire.content if isinstance(wire.content, str) else "")]
+
+
+def _result(answer: ModelAnswer) -> CreateResult:
+    calls = [
+        FunctionCall(id=call.id, name=call.name, arguments=json.dumps(call.arguments, ensure_ascii=False))
+        for call in answer.calls
+    ]
+    return CreateResult(
+        finish_reason="function_calls" if calls else "stop",
+        content=calls or answer.text,
+        usage=RequestUsage(prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens),
+        cached=False,
+        thought=answer.text if calls and answer.text else None,
+    )

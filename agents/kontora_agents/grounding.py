@@ -1,0 +1,143 @@
+"""Whether every figure, date and record id of an answer comes from what the agent was given."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from kontora_agents.dates import find_dates
+from kontora_agents.figures import Figure, find_figures
+from kontora_agents.seams import Value
+from kontora_agents.task import parse_task
+
+#: Whole numbers up to here are ordinary words (`three invoices`) unless they are amounts or shares.
+_ORDINARY = 10
+_NUMBERING = re.compile(r"^[ \t>#*_-]*\d{1,2}[.)](?=\s)", re.MULTILINE)
+_TIME = re.compile(r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])")
+# A record id mixes letters and digits (INV-2026-00123, C00042) or begins with a zero.
+_ID = re.compile(
+    r"""(?<![\w.,])(?:
+        [^\W\d_]\w*(?:[-/_.:\#]\w+)*
+      | \d+(?:[-/_]\w+)*[^\W\d]\w*
+      | (?<!\d[ \u00a0\u202f])0\d+
+    )(?!\w)""",
+    re.VERBOSE,
+)
+_AMOUNT_UNIT = re.compile(r"\d+(?:k|m|mln|bn|EUR|USD|RUB|st|nd|rd|th|го|й|х|е|я|ый|ти|ми)", re.IGNORECASE)
+
+
+class Ungrounded(Value):
+    """A figure, date or id of an answer that nothing the agent was given holds; `start` and `end` are its place."""
+
+    start: int
+    end: int
+    text: str
+
+
+def check(text: str, evidence: Iterable[str]) -> list[Ungrounded]:
+    """Return what stands in `text` without standing in `evidence` (tool results as JSON, the task, other texts)."""
+    known = _Known()
+    for source in evidence:
+        for leaf in _leaves(source):
+            known.learn(leaf)
+    found = sorted(_unknown(text, known))
+    return [Ungrounded(start=start, end=end, text=text[start:end].strip()) for start, end in found]
+
+
+@dataclass
+class _Known:
+    """What the evidence holds."""
+
+    numbers: set[Decimal] = field(default_factory=set)
+    dates: set[date] = field(default_factory=set)
+    times: set[str] = field(default_factory=set)
+    texts: list[str] = field(default_factory=list)
+
+    def learn(self, text: str) -> None:
+        if not any(character.isdigit() for character in text):
+            return
+        self.texts.append(text.casefold())
+        rest = text
+        for written in find_dates(text):
+            self.dates.update(written.dates())
+            rest = _blank(rest, written.start, written.end)
+        for match in _TIME.finditer(rest):
+            self.times.add(_clock(match[0]))
+        for figure in find_figures(rest):
+            for reading in figure.readings:
+                if len(reading) == 1:
+                    self.numbers.add(-reading[0] if figure.negative else reading[0])
+
+    def holds(self, figure: Figure) -> bool:
+        """Whether a number is known. Without a sign it may be a known negative; with one, only that."""
+        if figure.plain is not None and any(figure.plain == known.year for known in self.dates):
+            return True
+        return any(all(self._has(number, figure.negative) for number in reading) for reading in figure.readings)
+
+    def _has(self, number: Decimal, negative: bool) -> bool:
+        return -number in self.numbers or (not negative and number in self.numbers)
+
+    def names(self, word: str) -> bool:
+        """Whether a record id stands in the evidence, as a whole word."""
+        pattern = re.compile(rf"(?<!\w){re.escape(word.casefold())}(?!\w)")
+        return any(pattern.search(text) for text in self.texts)
+
+
+def _unknown(text: str, known: _Known) -> Iterator[tuple[int, int]]:
+    """Yield the places of what is not known: dates first, then times, ids and numbers in what is left."""
+    for match in _NUMBERING.finditer(text):
+        text = _blank(text, match.start(), match.end())
+    for written in find_dates(text):
+        if not written.among(known.dates):
+            yield written.start, written.end
+        text = _blank(text, written.start, written.end)
+    for match in _TIME.finditer(text):
+        if _clock(match[0]) not in known.times:
+            yield match.span()
+        text = _blank(text, *match.span())
+    for match in _ID.finditer(text):
+        digits = sum(character.isdigit() for character in match[0])
+        if not digits or _AMOUNT_UNIT.fullmatch(match[0]):
+            continue
+        if digits > 1 and not known.names(match[0]):
+            yield match.span()
+        text = _blank(text, *match.span())
+    for figure in find_figures(text):
+        ordinary = figure.plain is not None and figure.plain <= _ORDINARY
+        if not ordinary and not known.holds(figure):
+            yield figure.start, figure.end
+
+
+def _leaves(source: str) -> Iterator[str]:
+    """Yield the texts and numbers of a JSON document or task message; any other text as it is."""
+    for parse in (lambda text: json.loads(text, parse_float=str, parse_int=str), parse_task):
+        try:
+            yield from _scalars(parse(source))
+        except (ValueError, RecursionError):
+            continue
+        return
+    yield source
+
+
+def _scalars(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _scalars(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _scalars(item)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+def _blank(text: str, start: int, end: int) -> str:
+    return text[:start] + "\n" * (end - start) + text[end:]
+
+
+def _clock(text: str) -> str:
+    return text.rjust(5, "0")[:5]

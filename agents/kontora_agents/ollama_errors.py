@@ -1,0 +1,78 @@
+"""What an error answer of Ollama means."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+
+from kontora_agents.errors import (
+    ModelError,
+    ModelMissing,
+    ModelMisspoke,
+    ModelUnavailable,
+    ModelUnsuitable,
+    RehearsalMismatch,
+)
+
+_TOO_LONG = ("context length", "context size", "longer than the context", "exceeds the available context")
+
+
+def explain(status: int, body: bytes, model: str) -> ModelError:
+    """Return the error that an HTTP error answer stands for."""
+    said = _said(body)
+    if said.startswith("rehearsal script"):
+        return RehearsalMismatch(said)
+    if status == 404:
+        return missing(model, ())
+    if "does not support tools" in said:
+        return cannot_call(model)
+    if any(words in said for words in _TOO_LONG):
+        return ModelUnsuitable(f"The prompt does not fit into the context of {model}.", detail=said)
+    if "error parsing tool call" in said:
+        return ModelMisspoke("The model wrote a call that its server could not read.", detail=said)
+    if "more system memory" in said:
+        return ModelUnavailable(
+            f"The model server has too little memory for {model}.", hint="Choose a smaller model.", detail=said
+        )
+    if status in (429, 503):
+        return ModelUnavailable("The model server is busy.", hint="Try again later.", detail=said)
+    if status >= 500:
+        return ModelUnavailable(f"The model server failed ({status}).", hint="See its log.", detail=said)
+    if status in (401, 403):
+        return ModelError("The model server wants a login.", hint="Choose a model that runs here.", detail=said)
+    return ModelError(f"The model server refused the request ({status}).", detail=said)
+
+
+def missing(model: str, installed: Iterable[str]) -> ModelMissing:
+    """Return the error for a model that is not there, with the nearest name that is."""
+    names = list(installed)
+    near = difflib.get_close_matches(model, names, 1, 0.5) or [name for name in names if name.startswith(model + ":")]
+    instead = f", or use {near[0]}, which is there" if near else ""
+    return ModelMissing(f"The model server has no model {model!r}.", hint=f"ollama pull {model}{instead}")
+
+
+def cannot_call(model: str) -> ModelUnsuitable:
+    """Return the error for a model that an agent with tools cannot use."""
+    return ModelUnsuitable(
+        f"{model} cannot call tools, and this agent needs them.",
+        hint="Choose a model that can: `kontora models list` shows which ones do.",
+    )
+
+
+def unreachable(url: str, detail: str) -> ModelUnavailable:
+    """Return the error for a server that does not answer."""
+    return ModelUnavailable(
+        f"No model server answers at {url}.",
+        hint="Start it with `ollama serve`, or correct the address.",
+        detail=detail,
+    )
+
+
+def _said(body: bytes) -> str:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return repr(body[:200])
+    error = parsed.get("error") if isinstance(parsed, dict) else None
+    return str(error.get("message") if isinstance(error, dict) else error or "")[:1000]

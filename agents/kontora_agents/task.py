@@ -1,0 +1,22 @@
+"""The message that gives an agent its task: a sentence, a blank line, one JSON object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_LEAD = "Work on this data:"
+
+
+def render_task(data: dict[str, Any]) -> str:
+    """Return the task message for `data`, which holds plain JSON values (money as strings)."""
+    return f"{_LEAD}\n\n{json.dumps(data, ensure_ascii=False)}"
+
+
+def parse_task(text: str) -> dict[str, Any]:
+    """Return the data of a task message. Raises ValueError if the text holds none."""
+    _, _, body = text.partition("\n\n")
+    data = json.loads(body)
+    if not isinstance(data, dict):
+        raise ValueError("the task message holds no JSON object")
+    return data
