@@ -10,6 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from kontora_agents.grounding import Ungrounded
+
 from kontora_workflows.references import Template, nearest, parse
 from kontora_workflows.reports import definition as defined
 from kontora_workflows.reports.document import (
@@ -50,13 +52,13 @@ class Resolved:
 
 @dataclass(frozen=True)
 class ProseInput:
-    """What an agent wrote. `ungrounded` counts characters of `text`; `rehearsal`: scripted, not a language model."""
+    """What an agent wrote, and which of its figures nothing backs. `rehearsal`: scripted, not a language model."""
 
     text: str
     author: str
     model: str
     rehearsal: bool = False
-    ungrounded: tuple[Flag, ...] = ()
+    ungrounded: Sequence[Ungrounded] = ()
 
 
 #: Gives what a reference stands for; it is handed over as written, `${{ … }}` included.
@@ -88,7 +90,8 @@ def build_report(
     """Fill a definition with the data of a run.
 
     `sources` are the tool calls of the run, in order; the report keeps those that its figures came from. `evidence`
-    pairs a source's `ref` with the text that its call returned: figures of the prose found there are linked to it.
+    pairs a source's `ref` with the text that its call returned: figures of the prose are linked to the first that has
+    them.
     Raises ReportError if the data do not fit.
     """
     builder = _Builder(_language(definition, resolve), resolve, prose, evidence)
@@ -140,7 +143,9 @@ class _Builder:
         )
 
     def plain(self, value: Any) -> Value:
-        """Return a JSON value whose type nobody declared: what looks like a date is one."""
+        """Return a JSON value whose type nobody declared: what looks like a date is one, an empty text is none."""
+        if value == "":
+            return None
         looks_like_a_date = isinstance(value, str) and _ISO_DATE.fullmatch(value)
         return self._typed(value, "date" if looks_like_a_date else "text", None, "an input")
 
@@ -190,8 +195,9 @@ class _Builder:
         if written is None:
             return Prose(title, None)
         text = _printable(written.text)
-        links = linked(text, self.evidence, written.ungrounded)
-        return Prose(title, text, written.author, written.model, written.rehearsal, written.ungrounded, links)
+        flags = tuple(Flag(found.start, found.end) for found in written.ungrounded)
+        links = linked(text, self.evidence, flags)
+        return Prose(title, text, written.author, written.model, written.rehearsal, flags, links)
 
     def _rows(self, reference: str) -> tuple[list[dict[str, Any]], str | None]:
         found = self.resolve(reference)

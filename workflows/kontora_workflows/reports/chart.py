@@ -11,7 +11,7 @@ from kontora_workflows.reports.formats import show
 from kontora_workflows.reports.words import Language, words
 
 #: Percent of the width that bars may take; the rest is for the numbers.
-BARS_WIDTH = Decimal(72)
+BARS_WIDTH = Decimal(70)
 #: A value that is not zero is never drawn thinner than this, in percent.
 LEAST_WIDTH = Decimal("0.4")
 
@@ -38,9 +38,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart ready to be drawn: pixels high, with the zero line at `zero` percent."""
+    """A chart ready to be drawn: `height` in pixels; in percent, the `width` of the bars and where `zero` is."""
 
     height: int
+    width: Decimal
     zero: Decimal
     bars: tuple[Drawn, ...]
     description: str
@@ -54,12 +55,8 @@ def draw(chart: Chart, language: Language) -> Drawing:
         drawn = _bar(bar, y, low, high, chart.currency, language)
         bars.append(drawn)
         y = drawn.y + BAR_HEIGHT + GAP
-    return Drawing(max(0, y - GAP), _percent(-low, high - low), tuple(bars), _description(chart, language))
-
-
-def heading(chart: Chart) -> str:
-    """Return the title with the currency that the numbers are in."""
-    return f"{chart.title}, {chart.currency}" if chart.currency else chart.title
+    zero = _percent(-low, high - low)
+    return Drawing(max(0, y - GAP), BARS_WIDTH, zero, tuple(bars), _description(chart, language))
 
 
 def plain_number(value: Money | Decimal | None) -> Decimal:

@@ -98,7 +98,6 @@ class Flag:
 
     start: int
     end: int
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def moment(value: datetime, language: Language, *, seconds: bool = False) -> str
     return f"{day(value.date(), language)}, {clock}{NBSP}{zone}"
 
 
+def heading(title: str, currency: str | None, language: Language) -> str:
+    """Write a heading with the currency that the numbers under it are in, if they are in one."""
+    return f"{title}, {currency_sign(currency, language)}" if currency else title
+
+
 def show(value: Value, language: Language, *, currency: str | None = None) -> str:
     """Write any value. An amount in `currency` goes without its sign, because the heading has it."""
     if value is None:

@@ -14,9 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from kontora_workflows.reports import chart, formats
-from kontora_workflows.reports.document import Chart, Column, FigureRow, Prose, Report, Section
+from kontora_workflows.reports.document import Chart, FigureRow, Money, Prose, Report, Section, Value
 from kontora_workflows.reports.prose import Block, blocks
-from kontora_workflows.reports.words import Words, counted, words
+from kontora_workflows.reports.words import Language, Words, counted, words
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -34,15 +34,14 @@ def render_html(report: Report) -> bytes:
         kind=_kind,
         blocks=_grouped_blocks,
         draw=lambda section: chart.draw(section, report.language),
-        chart_heading=chart.heading,
-        column_heading=_column_heading,
+        heading=lambda section: formats.heading(section.title, section.currency, report.language),
+        parts=lambda value: _parts(value, report.language),
         show=lambda value, currency=None: formats.show(value, report.language, currency=currency),
         moment=lambda value: formats.moment(value, report.language),
         second=lambda value: formats.moment(value, report.language, seconds=True),
         author=lambda prose: _author(prose, said),
         rows=lambda number: counted(number, said.row_forms, report.language),
         flags=lambda number: counted(number, said.flag_forms, report.language),
-        calls=lambda number: counted(number, said.call_forms, report.language),
         json=_json,
     )
     return written.encode()
@@ -83,8 +82,11 @@ def _grouped_blocks(prose: Prose) -> list[tuple[str, list[Block]]]:
     return groups
 
 
-def _column_heading(column: Column) -> str:
-    return f"{column.title}, {column.currency}" if column.currency else column.title
+def _parts(value: Value, language: Language) -> tuple[str, str]:
+    """Return a value and, apart from it, the sign of its currency."""
+    if isinstance(value, Money):
+        return formats.amount(value, language), formats.currency_sign(value.currency, language)
+    return formats.show(value, language), ""
 
 
 def _author(prose: Prose, said: Words) -> str:

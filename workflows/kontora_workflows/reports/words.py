@@ -21,7 +21,6 @@ class Words:
     as_table: str
     chart_of: str
     nothing_to_draw: str
-    unknown: str
     yes: str
     no: str
     written_by: str
@@ -45,34 +44,32 @@ class Words:
     rows: str
     figure: str
     value: str
-    currency: str
     summary: str
     as_text: str
     months: tuple[str, ...]
     row_forms: tuple[str, ...]
     flag_forms: tuple[str, ...]
-    call_forms: tuple[str, ...]
 
 
 _EN = Words(
     source="Source",
     sources="Sources",
-    sources_note="Every figure of this report came from one of these tool calls, as the business system answered it.",
+    sources_note="The figures came from these tool calls, as the business systems answered them. "
+    "Figures in a comment that nothing backs are marked there.",
     no_sources="No figure of this report came from a tool call.",
     not_from_call="not from a tool call",
     as_table="The same numbers as a table",
     chart_of="Bar chart",
     nothing_to_draw="There is nothing to draw.",
-    unknown="unknown",
     yes="yes",
     no="no",
     written_by="Written by agent {author} on {model}",
     scripted_by="Agent {author}",
     rehearsal="rehearsal: scripted, not a language model",
     rehearsal_note="Rehearsal: the comments in this report are scripted, not written by a language model. "
-    "The figures come from the systems named under Sources.",
+    "Headline figures, charts and tables come from the systems named under Sources.",
     no_comment="There is no comment: the agent that writes it did not run.",
-    flagged="Not backed by any tool call",
+    flagged="is in no tool result and no part of the task",
     generated="Generated",
     run="Run",
     workflow="Workflow",
@@ -88,34 +85,32 @@ _EN = Words(
     rows="Rows",
     figure="Figure",
     value="Value",
-    currency="Currency",
     summary="Summary",
     as_text="Written as text: a spreadsheet number would lose its last digits.",
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     row_forms=("row", "rows"),
     flag_forms=("figure without a source", "figures without a source"),
-    call_forms=("tool call", "tool calls"),
 )
 
 _RU = Words(
     source="Источник",
     sources="Источники",
-    sources_note="Каждая цифра отчёта получена одним из этих вызовов, в том виде, в каком её дала учётная система.",
-    no_sources="Ни одна цифра отчёта не получена вызовом инструмента.",
+    sources_note="Показатели получены этими вызовами в том виде, в каком их дали учётные системы. "
+    "Значения в комментариях, которые ничем не подтверждены, там же отмечены.",
+    no_sources="Ни один показатель отчёта не получен вызовом инструмента.",
     not_from_call="не из вызова инструмента",
     as_table="Те же числа таблицей",
     chart_of="Столбчатая диаграмма",
     nothing_to_draw="Показывать нечего.",
-    unknown="неизвестно",
     yes="да",
     no="нет",
     written_by="Написал агент {author}, модель {model}",
     scripted_by="Агент {author}",
     rehearsal="репетиция: текст по сценарию, не языковая модель",
     rehearsal_note="Репетиция: комментарии в этом отчёте взяты из сценария, их писала не языковая модель. "
-    "Цифры получены из систем, названных в разделе «Источники».",
+    "Показатели, диаграммы и таблицы получены из систем, названных в разделе «Источники».",
     no_comment="Комментария нет: агент, который его пишет, не запускался.",
-    flagged="Не подтверждено ни одним вызовом",
+    flagged="нет ни в ответах инструментов, ни в задании",
     generated="Составлен",
     run="Запуск",
     workflow="Процесс",
@@ -131,13 +126,11 @@ _RU = Words(
     rows="Строк",
     figure="Показатель",
     value="Значение",
-    currency="Валюта",
     summary="Сводка",
     as_text="Записано текстом: числовая ячейка потеряла бы последние цифры.",
     months=(),
     row_forms=("строка", "строки", "строк"),
-    flag_forms=("цифра без источника", "цифры без источника", "цифр без источника"),
-    call_forms=("вызов", "вызова", "вызовов"),
+    flag_forms=("значение без источника", "значения без источника", "значений без источника"),
 )
 
 

@@ -23,7 +23,7 @@ from kontora_workflows.reports.document import (
     Table,
     Value,
 )
-from kontora_workflows.reports.formats import moment
+from kontora_workflows.reports.formats import heading, moment
 from kontora_workflows.reports.prose import blocks
 from kontora_workflows.reports.sheets import Cells, sheet_names
 from kontora_workflows.reports.words import counted, words
@@ -120,7 +120,7 @@ class _Book:
         if prose.ungrounded:
             yield counted(len(prose.ungrounded), self.words.flag_forms, self.report.language), "flag"
         for flag in prose.ungrounded:
-            yield f"“{prose.text[flag.start : flag.end]}”: {flag.reason}", "flag"
+            yield f"“{prose.text[flag.start : flag.end]}” {self.words.flagged}", "flag"
 
     def _footer(self, sheet: Worksheet, row: int) -> None:
         report, said = self.report, self.words
@@ -147,7 +147,7 @@ class _Book:
         """Return a native chart of the rows on sheet `name`."""
         first, last = HEADING_ROW + 1, HEADING_ROW + len(chart.bars)
         series = {
-            "name": charts.heading(chart),
+            "name": heading(chart.title, chart.currency, self.report.language),
             "categories": [name, first, 0, last, 0],
             "values": [name, first, 1, last, 1],
             "fill": {"color": BAR_COLOUR},
@@ -158,7 +158,7 @@ class _Book:
         bars = self.workbook.add_chart({"type": "bar"})
         bars.add_series(series)
         bars.set_legend({"none": True})
-        bars.set_title({"name": charts.heading(chart), "name_font": {"size": 12}})
+        bars.set_title({"name": heading(chart.title, chart.currency, self.report.language), "name_font": {"size": 12}})
         bars.set_y_axis({"reverse": True, "label_position": "low"})
         bars.set_x_axis({"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": LINE_COLOUR}}})
         bars.set_size({"width": 640, "height": 120 + BAR_PIXELS * len(chart.bars)})
@@ -180,11 +180,11 @@ class _Book:
         self.cells.text(sheet, 0, 0, section.title, "title")
         self._source_link(sheet, 1, 0, section.source)
         for position, column in enumerate(columns):
-            heading = f"{column.title}, {column.currency}" if column.currency else column.title
+            titled = heading(column.title, column.currency, self.report.language)
             style = "heading" if column.type == "text" else "number heading"
-            self.cells.text(sheet, HEADING_ROW, position, heading, style)
+            self.cells.text(sheet, HEADING_ROW, position, titled, style)
             written = [self.cells.width(row[position]) for row in rows]
-            sheet.set_column(position, position, min(60, max([len(heading), 12, *written]) + 2))
+            sheet.set_column(position, position, min(60, max([len(titled), 12, *written]) + 2))
         for offset, row in enumerate(rows, start=HEADING_ROW + 1):
             for position, value in enumerate(row):
                 self.cells.value(sheet, offset, position, value, columns[position].currency)
