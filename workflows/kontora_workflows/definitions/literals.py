@@ -36,7 +36,7 @@ def duration(value: Any) -> Any:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise PydanticCustomError(
-            "duration", "{value} is not a duration: write 30m, 72h or 2d", {"value": repr(value).strip("'")}
+            "duration", "`{value}` is not a duration: write 30m, 72h or 2d", {"value": repr(value).strip("'")}
         )
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
