@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ def _assistant(agent: AgentDefinition, name: str, client: ChatClient, toolbox: T
     from autogen_agentchat.agents import AssistantAgent
 
     return AssistantAgent(
-        name,
+        re.sub(r"\W|^(?=\d)", "_", name),  # AutoGen takes identifiers only
         model_client=client,
         workbench=toolbox,
         system_message=agent.instructions,

@@ -46,9 +46,9 @@ def explain(status: int, body: bytes, model: str) -> ModelError:
 
 def missing(model: str, installed: Iterable[str]) -> ModelMissing:
     """Return the error for a model that is not there, with the nearest name that is."""
-    names = list(installed)
+    names = {name.removesuffix(":latest"): name for name in installed}
     near = difflib.get_close_matches(model, names, 1, 0.5) or [name for name in names if name.startswith(model + ":")]
-    instead = f", or use {near[0]}, which is there" if near else ""
+    instead = f", or use {names[near[0]]}, which is there" if near else ""
     return ModelMissing(f"The model server has no model {model!r}.", hint=f"ollama pull {model}{instead}")
 
 

@@ -64,7 +64,7 @@ class Reply:
         self._turn = turn
         self._text: list[str] = []
         self._thinking: list[str] = []
-        self._calls: list[ToolCall] = []
+        self._calls: list[Any] = []
         self._rehearsal = False
         self._last: dict[str, Any] | None = None
 
@@ -84,21 +84,10 @@ class Reply:
             raise ModelMisspoke(detail=repr(line[:200]))
         self._text.append(str(message.get("content") or ""))
         self._thinking.append(str(message.get("thinking") or ""))
-        for call in message.get("tool_calls") or ():
-            self._calls.append(self._call(call))
+        self._calls += message.get("tool_calls") or ()
         self._rehearsal = self._rehearsal or bool(chunk.get("rehearsal"))
         if chunk.get("done"):
             self._last = chunk
-
-    def _call(self, wire: Any) -> ToolCall:
-        function = wire.get("function") if isinstance(wire, dict) else None
-        if not isinstance(function, dict):
-            raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(wire)[:200])
-        return ToolCall(
-            id=call_id(self._turn, len(self._calls)),
-            name=str(function.get("name") or ""),
-            arguments=_arguments(function.get("arguments")),
-        )
 
     def finish(self) -> ModelAnswer:
         """Return the whole answer. Raises `ModelMisspoke` if it is empty, cut off, or never ended."""
@@ -117,13 +106,21 @@ class Reply:
         return ModelAnswer(
             model=str(self._last.get("model") or ""),
             text=text,
-            calls=self._calls,
+            calls=[_call(wire, call_id(self._turn, position)) for position, wire in enumerate(self._calls)],
             thinking=thinking,
             prompt_tokens=_count(self._last.get("prompt_eval_count")),
             completion_tokens=_count(self._last.get("eval_count")),
             finish="calls" if self._calls else "stop",
             rehearsal=self._rehearsal,
         )
+
+
+def _call(wire: Any, own_id: str) -> ToolCall:
+    function = wire.get("function") if isinstance(wire, dict) else None
+    if not isinstance(function, dict):
+        raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(wire)[:200])
+    arguments = _arguments(function.get("arguments"))
+    return ToolCall(id=own_id, name=str(function.get("name") or ""), arguments=arguments)
 
 
 def _object(line: bytes) -> dict[str, Any]:
