@@ -1,0 +1,57 @@
+"""What a run has done so far, by key, and the pen to go on writing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kontora_workflows.engine.signals import StepFailed
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.chain import Entry
+from kontora_workflows.ledger.entries import Head
+from kontora_workflows.ledger.run import Claim
+
+
+class Journal:
+    """The entries of one claimed run. A key that was answered before the claim gives the recorded answer."""
+
+    def __init__(self, ledger: Ledger, claim: Claim) -> None:
+        self.ledger, self.run = ledger, claim.run
+        self.head = Head(claim.run.id, claim.fence, claim.run.head_seq, claim.run.head_hash, claim.claimed_at)
+        self._entries = ledger.entries.of_run(claim.run.id)
+        self._last: dict[tuple[str, str | None], Entry] = {(e.kind, e.key): e for e in self._entries}
+        resumed = len(self._entries) > 2  # more than its creation and this claim
+        self._payloads = ledger.entries.payloads(claim.run.id, None if resumed else [1])
+
+    def recorded(self, kind: str, key: str) -> Entry | None:
+        """The last entry of this kind under this key."""
+        return self._last.get((kind, key))
+
+    def append(self, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None) -> Entry:
+        """Write an entry. Raises `LeaseLost` when the run is no longer ours."""
+        entry = self.ledger.entries.append(self.head, kind, key, body, payload=payload)
+        self.remember(entry, payload)
+        return entry
+
+    def remember(self, entry: Entry, payload: Any = None) -> None:
+        """Take note of an entry that was written through `head`."""
+        self._entries.append(entry)
+        self._last[(entry.kind, entry.key)] = entry
+        if payload is not None:
+            self._payloads[entry.seq] = json.dumps(payload)
+
+    def payload(self, entry: Entry) -> Any:
+        """The payload of an entry. Raises `StepFailed` when it was erased: a replay cannot go on without it."""
+        text = self._payloads.get(entry.seq)
+        if text is None:
+            raise StepFailed("erased", f"Entry {entry.seq} of run {self.run.id} was erased; the run cannot go on without it.")
+        return json.loads(text)
+
+    def outcomes(self, prefix: str) -> list[Entry]:
+        """Outcomes of tool calls made below a step path, in order."""
+        below = prefix + "/"
+        return [e for e in self._entries if e.kind == "tool.outcome" and (e.key == prefix or (e.key or "").startswith(below))]
+
+    def entry(self, seq: int) -> Entry:
+        """The entry with this seq, of those known here."""
+        return next(e for e in self._entries if e.seq == seq)

@@ -1,0 +1,63 @@
+"""What the engine needs from the floor above: doors to systems, models, a way to send run ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kontora_agents.model import Model
+from kontora_connectors import Connector
+
+
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model and where it is. `rehearsal`: scripted, not a language model."""
+
+    model: Model
+    name: str
+    server: str
+    rehearsal: bool
+
+
+class Doors(Protocol):
+    """The configured instances of connectors."""
+
+    def bind(self, roles: dict[str, dict[str, str | None]], given: dict[str, str]) -> dict[str, str]:
+        """Return role → instance. Raises `BindingMissing`."""
+        ...
+
+    def open(self, instance: str) -> Connector[Any]:
+        """The connector of an instance, opened once per process. Raises `BindingMissing`, `ConnectorError`."""
+        ...
+
+    def kind(self, instance: str) -> type[Connector[Any]]:
+        """The class of an instance's connector, without opening it. Raises `BindingMissing`, `UnknownKind`."""
+        ...
+
+
+class Models(Protocol):
+    """The configured models."""
+
+    def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
+        """The model for an agent. Raises `ModelError` when there is none that can do it."""
+        ...
+
+    def again(self, name: str, server: str) -> ChosenModel:
+        """The model that was chosen before, for a run that goes on. Raises `ModelError`."""
+        ...
+
+
+class Sender(Protocol):
+    """Carries run ids to workers. It may lose them: the sweeper sends again."""
+
+    def send(self, run_ids: list[str]) -> None:
+        """Send ids; errors are swallowed."""
+        ...
+
+
+class BindingMissing(LookupError):
+    """A role of a workflow has no instance bound to it, or the instance does not fit."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message, self.hint = message, hint
+        super().__init__(message)

@@ -1,0 +1,50 @@
+"""How a step stops the run it belongs to.
+
+Stop
+├── Wait          nothing to do until something from outside happens (approval, children)
+├── Cancelled     somebody asked for it
+├── HandBack      this process has to go; another one takes the run over
+├── StepFailed    the run fails, with a code, a message and what to do next
+├── Retry         the same, but worth another attempt later
+└── NeedsReview   a person has to settle the unknown outcome of a write
+"""
+
+from __future__ import annotations
+
+from kontora_workflows.ledger.run import Failure
+
+
+class Stop(Exception):
+    """The run stops here, for now or for good."""
+
+
+class Wait(Stop):
+    """The run waits for `what`: approval or children."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+
+class Cancelled(Stop):
+    """Somebody asked the run to stop."""
+
+
+class HandBack(Stop):
+    """This process is asked to end; the run goes back to the queue."""
+
+
+class StepFailed(Stop):
+    """The run fails."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        self.failure = Failure(code, message, hint)
+        super().__init__(message)
+
+
+class Retry(StepFailed):
+    """The run fails if further attempts do not help."""
+
+
+class NeedsReview(StepFailed):
+    """The outcome of a write is unknown: a person looks it up and settles it."""
