@@ -48,6 +48,11 @@ def test_figures_of_the_prose_are_linked_to_the_call_that_returned_them() -> Non
     assert [WRITTEN[flag.start : flag.end] for flag in prose.ungrounded] == ["312 000,00"]
 
 
+def test_a_figure_that_two_calls_returned_is_linked_to_the_first() -> None:
+    (prose,) = built(written="40 000,00 was paid.", overdue="40000.00").prose
+    assert [link.source for link in prose.links] == ["call-1"]
+
+
 def test_a_report_of_an_unknown_source_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="no such source: call-7"):
         one(FigureRow((Figure("Total", 1, "call-7"),)))
@@ -155,6 +160,19 @@ def test_the_page_asks_the_network_for_nothing() -> None:
     assert {reference for reference in references if not str(reference).startswith("#")} == {"data:,"}
     policy = next(a["content"] for a in page_of(built()).all("meta") if "http-equiv" in a)
     assert str(policy).startswith("default-src 'none'")
+
+
+def test_on_paper_links_are_plain_headings_repeat_and_a_flag_has_a_border() -> None:
+    style = render_html(built()).decode()
+    paper = style[style.index("@media print") : style.index("</style>")]
+    for rule in (
+        "a, a.source, a.backed { color: inherit; text-decoration: none; }",
+        "thead { display: table-header-group; }",
+        "mark { border: 1px dashed currentColor; }",
+    ):
+        assert rule in paper
+    assert re.search(r"figure, tr,[^{]*\{ break-inside: avoid; }", paper)
+    assert "size: A4;" in style
 
 
 def test_a_name_that_is_a_script_is_shown_and_not_run() -> None:
@@ -337,9 +355,9 @@ def test_no_cent_is_lost_up_to_fifteen_digits(value: Decimal) -> None:
 
 
 def test_an_amount_too_long_for_a_spreadsheet_is_written_as_text_with_a_note() -> None:
-    book = book_of(one(FigureRow((Figure("Total", Money(Decimal("12345678901234567.89"), "EUR"), None),))))
+    book = book_of(one(FigureRow((Figure("Total", Money(Decimal("12345678901234.56"), "EUR"), None),))))
     cell = book.worksheets[0]["B5"]
-    assert cell.value == "12,345,678,901,234,567.89\u00a0EUR"
+    assert cell.value == "12,345,678,901,234.56\u00a0EUR"
     assert words("en").as_text in cell.comment.text
 
 
@@ -376,5 +394,6 @@ def test_the_same_report_gives_the_same_bytes(language: str) -> None:
     first, second = (report_files(built(language=language), ["html", "xlsx"]) for _ in range(2))
     assert first == second
     assert [file.name for file in first] == [f"receivables-ageing-2026-11-23.{kind}" for kind in ("html", "xlsx")]
+    assert book_of(built(language=language)).properties.created == AT.replace(tzinfo=None)
     later = replace(built(language=language), generated_at=AT + timedelta(minutes=1))
     assert [file.content for file in report_files(later, ["html", "xlsx"])] != [file.content for file in first]
