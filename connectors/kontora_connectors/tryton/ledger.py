@@ -25,11 +25,15 @@ from kontora_connectors.tryton.tables import account, account_type, additional_m
 
 @dataclass(frozen=True)
 class OpenLine:
-    """A line of the ledger and the invoice it belongs to; `amount` is debit less credit in the company's currency."""
+    """A line of the ledger; `amount` is debit less credit in the company's currency.
+
+    `owed_on` is the invoice whose debt the line is, `paid_to` the one it was put down to as a payment.
+    """
 
     id: int
     party: int
-    invoice: int | None
+    owed_on: int | None
+    paid_to: int | None
     number: str
     booked: date
     due: date
@@ -118,7 +122,8 @@ def open_lines(connection: Connection, company: int, as_of: date, party: int | N
         select(
             line.c.id,
             line.c.party,
-            func.coalesce(payment_line.c.invoice, own.c.invoice).label("invoice"),
+            own.c.invoice.label("owed_on"),
+            payment_line.c.invoice.label("paid_to"),
             move.c.number,
             move.c.date,
             line.c.maturity_date,
@@ -137,14 +142,23 @@ def open_lines(connection: Connection, company: int, as_of: date, party: int | N
 
 def _open_line(row: Any) -> OpenLine:
     due = row.maturity_date or row.date
-    return OpenLine(row.id, row.party, row.invoice, row.number or "", row.date, due, row.debit - row.credit)
+    return OpenLine(
+        row.id, row.party, row.owed_on, row.paid_to, row.number or "", row.date, due, row.debit - row.credit
+    )
 
 
 def documents(lines: Iterable[OpenLine]) -> list[Document]:
     """Put lines together to what is open per party and invoice; what comes out even is left out."""
+    lines = list(lines)
+    # A payment put down to an invoice that was not in the books yet is, until then, a payment on account.
+    booked = {(each.party, each.owed_on) for each in lines if each.paid_to is None}
     groups: dict[tuple[int, int | None, int], list[OpenLine]] = defaultdict(list)
     for each in lines:
-        groups[each.party, each.invoice, each.id if each.invoice is None else 0].append(each)
+        invoice_id = each.owed_on if each.paid_to is None else each.paid_to
+        if invoice_id is None or (each.party, invoice_id) not in booked:
+            groups[each.party, None, each.id].append(each)
+        else:
+            groups[each.party, invoice_id, 0].append(each)
     found = [
         Document(party, invoice_id, members[0] if invoice_id is None else None, parts)
         for (party, invoice_id, _), members in groups.items()

@@ -1,0 +1,71 @@
+"""Seams for tests: a journal in memory, and tools that are plain functions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, TurnLeft
+
+Tools = dict[str, Callable[..., Any]]
+
+
+class Journal:
+    """What was asked, answered and called. It outlives the seams that write it."""
+
+    def __init__(self) -> None:
+        self.asked: dict[int, tuple[ModelRequest, ModelAnswer]] = {}
+        self.called: dict[tuple[int, int], tuple[ToolCall, ToolAnswer]] = {}
+
+    def evidence(self) -> list[str]:
+        return [answer.content for _, answer in self.called.values() if not answer.is_error]
+
+
+class MemorySeams:
+    """One run's door. `leave_at` is the call (turn, position) that wants a person; it is answered with a placeholder."""
+
+    def __init__(self, tools: Tools, journal: Journal | None = None, leave_at: tuple[int, int] | None = None) -> None:
+        self.tools = tools
+        self.journal = journal or Journal()
+        self.leave_at = leave_at
+        self.leaving = False
+        self.sent: list[int] = []
+        self.made: list[tuple[int, int, str]] = []
+        self.overlaps = 0
+        self._inside = 0
+
+    async def ask(
+        self, turn: int, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
+    ) -> ModelAnswer:
+        if self.leaving:
+            raise TurnLeft
+        if turn in self.journal.asked:
+            recorded, answer = self.journal.asked[turn]
+            assert recorded == request, "a replay must ask what was asked"
+            return answer
+        self.sent.append(turn)
+        answer = await send(request)
+        self.journal.asked[turn] = (request, answer)
+        return answer
+
+    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
+        if (turn, position) in self.journal.called:
+            return self.journal.called[turn, position][1]
+        self.leaving = self.leaving or (turn, position) == self.leave_at
+        if self.leaving:
+            return ToolAnswer(content="placeholder")
+        self.made.append((turn, position, call.name))
+        answer = await self._make(call)
+        self.journal.called[turn, position] = (call, answer)
+        return answer
+
+    async def _make(self, call: ToolCall) -> ToolAnswer:
+        if call.name not in self.tools:
+            return ToolAnswer(content=f"There is no tool {call.name}.", is_error=True)
+        self.overlaps += self._inside
+        self._inside += 1
+        await asyncio.sleep(0.001)
+        self._inside -= 1
+        return ToolAnswer(content=json.dumps(self.tools[call.name](**call.arguments)))
