@@ -24,7 +24,7 @@ class Journal:
 
 
 class MemorySeams:
-    """One run's door. `leave_at` is the call (turn, position) that wants a person; it is answered with a placeholder."""
+    """One run's door. `leave_at` is the call (turn, position) that wants a person: it gets a placeholder."""
 
     def __init__(self, tools: Tools, journal: Journal | None = None, leave_at: tuple[int, int] | None = None) -> None:
         self.tools = tools

@@ -62,7 +62,8 @@ class AutogenRunner:
 async def _say(assistant: AssistantAgent, client: ChatClient, text: str) -> None:
     """Say something to the agent and wait until it has answered. The typed error is taken from beside AutoGen."""
     try:
-        await assistant.run(task=text)
+        async for _ in assistant.run_stream(task=text):  # to its end: `run` leaves a generator open
+            pass
     except Exception:
         if client.stopped is None:
             raise
