@@ -13,7 +13,7 @@ from kontora_connectors import Connector, ConnectorError, Invalid, Label, Outcom
 
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import Doors
-from kontora_workflows.engine.signals import NeedsReview, Wait
+from kontora_workflows.engine.signals import NeedsReview, StepFailed, Wait
 from kontora_workflows.ledger.approvals import Request
 from kontora_workflows.ledger.chain import Entry, canonical, digest
 
@@ -105,7 +105,9 @@ class Caller:
     # --- reads and writes ----------------------------------------------------------------------------------------
 
     def _intend(self, call: Call, connector: Connector[Any], tool: Tool, arguments: dict[str, Any]) -> None:
-        self._journal.append("tool.intended", call.key, self._body(call, connector, tool, arguments), payload={"arguments": arguments})
+        self._journal.append(
+            "tool.intended", call.key, self._body(call, connector, tool, arguments), payload={"arguments": arguments}
+        )
 
     def _body(self, call: Call, connector: Connector[Any], tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -162,14 +164,20 @@ class Caller:
         if tool.mark.lookup is not None:
             found = getattr(connector, tool.mark.lookup)(self._key(call, arguments))
             if found is not None:
-                return self._record(call, connector, tool, "reconciled", tool.result.dump_python(found, mode="json"), 0.0)
+                return self._record(
+                    call, connector, tool, "reconciled", tool.result.dump_python(found, mode="json"), 0.0
+                )
         if tool.mark.idempotency in _REPEATABLE:
             return self._make(call, connector, tool, values, arguments)
-        raise self._unknown(call, connector, "an earlier attempt broke off and the system cannot tell whether it was done")
+        raise self._unknown(
+            call, connector, "an earlier attempt broke off and the system cannot tell whether it was done"
+        )
 
     def _unknown(self, call: Call, connector: Connector[Any], why: str) -> NeedsReview:
         if self._journal.recorded("tool.unknown", call.key) is None:
-            self._journal.append("tool.unknown", call.key, {"tool": call.tool, "instance": connector.instance, "why": why})
+            self._journal.append(
+                "tool.unknown", call.key, {"tool": call.tool, "instance": connector.instance, "why": why}
+            )
         return NeedsReview(
             "outcome_unknown",
             f"Nobody knows whether {call.tool} on {connector.instance!r} was done: {why}.",
@@ -257,8 +265,6 @@ class Caller:
 
     def _same(self, call: Call, recorded: Entry) -> None:
         """What is asked for now must be what was asked for then."""
-        from kontora_workflows.engine.signals import StepFailed
-
         intent = self._journal.recorded("tool.intended", call.key)
         if intent is None or recorded.data["tool"] == call.tool:
             return

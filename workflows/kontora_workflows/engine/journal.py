@@ -27,7 +27,9 @@ class Journal:
         """The last entry of this kind under this key."""
         return self._last.get((kind, key))
 
-    def append(self, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None) -> Entry:
+    def append(
+        self, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None
+    ) -> Entry:
         """Write an entry. Raises `LeaseLost` when the run is no longer ours."""
         entry = self.ledger.entries.append(self.head, kind, key, body, payload=payload)
         self.remember(entry, payload)
@@ -44,13 +46,14 @@ class Journal:
         """The payload of an entry. Raises `StepFailed` when it was erased: a replay cannot go on without it."""
         text = self._payloads.get(entry.seq)
         if text is None:
-            raise StepFailed("erased", f"Entry {entry.seq} of run {self.run.id} was erased; the run cannot go on without it.")
+            raise StepFailed(
+                "erased", f"Entry {entry.seq} of run {self.run.id} was erased; the run cannot go on without it."
+            )
         return json.loads(text)
 
-    def outcomes(self, prefix: str) -> list[Entry]:
-        """Outcomes of tool calls made below a step path, in order."""
-        below = prefix + "/"
-        return [e for e in self._entries if e.kind == "tool.outcome" and (e.key == prefix or (e.key or "").startswith(below))]
+    def all(self, kind: str) -> list[Entry]:
+        """Every entry of a kind, in order."""
+        return [entry for entry in self._entries if entry.kind == kind]
 
     def entry(self, seq: int) -> Entry:
         """The entry with this seq, of those known here."""

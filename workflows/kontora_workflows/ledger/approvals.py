@@ -104,9 +104,7 @@ class Approvals:
         }
         payload = {"title": request.title, "arguments": request.arguments}
         with self._database.write() as connection:
-            entry = self._entries.append_in(
-                connection, head, "approval.requested", request.key, body, payload=payload
-            )
+            entry = self._entries.append_in(connection, head, "approval.requested", request.key, body, payload=payload)
             row = {
                 "id": id_,
                 "run_id": head.run_id,
@@ -126,7 +124,13 @@ class Approvals:
             connection.execute(tables.approvals.insert().values(**row))
 
     def decide(
-        self, approval_id: str, decision: Literal["approved", "rejected"], *, by: str, comment: str = "", version: int | None = None
+        self,
+        approval_id: str,
+        decision: Literal["approved", "rejected"],
+        *,
+        by: str,
+        comment: str = "",
+        version: int | None = None,
     ) -> Approval:
         """Record a decision and wake the run.
 
@@ -145,7 +149,13 @@ class Approvals:
         return self.get(approval_id)
 
     def _settle(self, connection: Connection, approval: Approval, state: str, by: str, comment: str) -> None:
-        values = {"state": state, "version": approval.version + 1, "decided_at": Now(), "decided_by": by, "comment": comment}
+        values = {
+            "state": state,
+            "version": approval.version + 1,
+            "decided_at": Now(),
+            "decided_by": by,
+            "comment": comment,
+        }
         connection.execute(update(tables.approvals).where(A.id == approval.id).values(**values))
         body = {
             "approval": approval.id,
@@ -159,7 +169,9 @@ class Approvals:
     def expire(self) -> int:
         """Turn every pending approval that is out of time into a no. Returns how many."""
         with self._database.write() as connection:
-            late = [_approval(row) for row in connection.execute(_QUERY.where(A.state == "pending", A.expires_at < Now()))]
+            late = [
+                _approval(row) for row in connection.execute(_QUERY.where(A.state == "pending", A.expires_at < Now()))
+            ]
             for approval in late:
                 self._settle(connection, approval, "expired", "the clock", "")
         return len(late)
@@ -212,4 +224,3 @@ class Approvals:
 def etag(approval: Approval) -> str:
     """A strong validator of an approval's state and arguments, for `If-Match`."""
     return f'"{approval.version}-{approval.arguments_hash.removeprefix("sha256:")[:16]}"'
-

@@ -47,7 +47,9 @@ class Entry:
         return parsed
 
 
-def entry_hash(prev_hash: str, run_id: str, seq: int, at: int, kind: str, key: str | None, fence: int, body: str) -> str:
+def entry_hash(
+    prev_hash: str, run_id: str, seq: int, at: int, kind: str, key: str | None, fence: int, body: str
+) -> str:
     """Hash one entry onto the chain (hex)."""
     text = json.dumps([prev_hash, run_id, seq, at, kind, key, fence, body], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -58,7 +58,9 @@ class Database:
                 "postgresql+psycopg://user@host/kontora (and install kontora[postgres]), or unset it to use SQLite."
             ) from None
         except OSError as error:
-            raise LedgerUnavailable(f"The data folder cannot be used: {error}. Set KONTORA_HOME to a folder you own.") from None
+            raise LedgerUnavailable(
+                f"The data folder cannot be used: {error}. Set KONTORA_HOME to a folder you own."
+            ) from None
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)
@@ -88,7 +90,9 @@ class Database:
             ) from error
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise LedgerUnavailable("The ledger's database broke off the connection.", detail=str(error.orig)) from error
+                raise LedgerUnavailable(
+                    "The ledger's database broke off the connection.", detail=str(error.orig)
+                ) from error
             raise
 
     def now(self) -> int:

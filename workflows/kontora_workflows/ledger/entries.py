@@ -87,7 +87,9 @@ class Entries:
     def _catch_up(self, connection: Connection, head: Head) -> None:
         """A fact from outside may have been appended since; lock the row and look where the chain ends now."""
         columns = (tables.runs.c.fence, tables.runs.c.state, tables.runs.c.head_seq, tables.runs.c.head_hash)
-        row = connection.execute(select(*columns).where(tables.runs.c.id == head.run_id).with_for_update()).one_or_none()
+        row = connection.execute(
+            select(*columns).where(tables.runs.c.id == head.run_id).with_for_update()
+        ).one_or_none()
         if row is None or row.fence != head.fence or row.state != "running":
             raise LeaseLost(f"run {head.run_id} is no longer ours")
         head.seq, head.hash = row.head_seq, row.head_hash

@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row
 
-State = Literal[
-    "queued", "running", "waiting", "succeeded", "failed", "cancelled", "timed_out", "needs_review"
-]
+State = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled", "timed_out", "needs_review"]
 
 #: States that a run leaves only when a person says so.
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "timed_out"})

@@ -68,7 +68,9 @@ class Runs:
             if run is None:
                 raise
             if new.request_hash != run.request_hash:
-                raise KeyReused(f"This Idempotency-Key belongs to run {run.id}, which was asked for differently.") from None
+                raise KeyReused(
+                    f"This Idempotency-Key belongs to run {run.id}, which was asked for differently."
+                ) from None
             return run, False
 
     def create_in(self, connection: Connection, new: NewRun) -> Run:
@@ -140,7 +142,10 @@ class Runs:
         }
         with self._database.write() as connection:
             row = connection.execute(
-                update(tables.runs).where(R.id == run_id, free).values(**values).returning(tables.runs, Now().label("_now"))
+                update(tables.runs)
+                .where(R.id == run_id, free)
+                .values(**values)
+                .returning(tables.runs, Now().label("_now"))
             ).one_or_none()
             if row is None:
                 return None
@@ -215,7 +220,9 @@ class Runs:
 
     def end_idle(self, run_id: str, state: str, failure: Failure, *, by: str) -> bool:
         """End a run that nobody works on (cancelled, out of time, poison). False if it ended or runs meanwhile."""
-        idle = or_(R.state.in_(("queued", "waiting", "needs_review")), and_(R.state == "running", R.lease_until < Now()))
+        idle = or_(
+            R.state.in_(("queued", "waiting", "needs_review")), and_(R.state == "running", R.lease_until < Now())
+        )
         with self._database.write() as connection:
             row = connection.execute(select(R.id).where(R.id == run_id, idle).with_for_update()).one_or_none()
             if row is None:
@@ -249,7 +256,9 @@ class Runs:
         with self._database.write() as connection:
             run = self._get(connection, run_id)
             if run.state not in ("failed", "timed_out", "needs_review"):
-                raise NotResumable(f"Run {run_id} is {run.state}; only a failed, timed-out or reviewed run can be resumed.")
+                raise NotResumable(
+                    f"Run {run_id} is {run.state}; only a failed, timed-out or reviewed run can be resumed."
+                )
             columns = {
                 "state": "queued",
                 "error": None,
@@ -310,6 +319,13 @@ class Runs:
         query = select(tables.runs).where(R.parent_id == run_id).order_by(R.created_at, R.id)
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query.where(R.parent_step == step) if step else query)]
+
+    def root_of(self, run_id: str) -> str:
+        """The run that a person or a schedule started, above a child."""
+        run = self.get(run_id)
+        while run.parent_id:
+            run = self.get(run.parent_id)
+        return run.id
 
     def family(self, run_id: str) -> list[Run]:
         """A run, its children, and theirs."""

@@ -52,7 +52,15 @@ class Schedules:
         self._database = database
 
     def add(
-        self, workflow: str, cron: str, timezone: str, inputs: dict[str, Any], *, next_at: int, origin: str, principal: str
+        self,
+        workflow: str,
+        cron: str,
+        timezone: str,
+        inputs: dict[str, Any],
+        *,
+        next_at: int,
+        origin: str,
+        principal: str,
     ) -> tuple[Schedule, bool]:
         """Store a schedule; the same workflow, cron, zone and inputs are stored once. Returns it and whether it is new."""
         same = {"workflow": workflow, "cron": cron, "timezone": timezone, "inputs": canonical(inputs)}

@@ -1,0 +1,148 @@
+"""Where an agent works: the seams behind which the ledger answers first and the world second."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kontora_agents.definition import AgentDefinition
+from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, ToolSpec, TurnLeft
+
+from kontora_workflows.engine.caller import Call, Caller, Outcome
+from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.signals import StepFailed, Stop
+from kontora_workflows.ledger.chain import canonical, digest
+from kontora_workflows.ledger.entries import LeaseLost
+
+#: How often a waiting model call looks whether the run has to stop, in seconds.
+_LOOK_S = 0.25
+
+_LATER = ToolAnswer(content="This call has not been made yet.", is_error=True)
+
+
+class Desk:
+    """The `Seams` of one agent step."""
+
+    def __init__(self, path: str, agent: AgentDefinition, journal: Journal, caller: Caller, pulse: Pulse) -> None:
+        self._path, self._agent = path, agent
+        self._journal, self._caller, self._pulse = journal, caller, pulse
+        self._names = {wire_name(name): name for name in agent.tools}
+        self._tokens = self._shown = 0
+        self._untrusted = False
+        self.stopped: Stop | LeaseLost | None = None
+        self.evidence: list[str] = []
+
+    def specs(self) -> list[ToolSpec]:
+        """The agent's tools as they are offered to the model. Raises `ConnectorError`, `BindingMissing`."""
+        found = []
+        for wire, name in self._names.items():
+            _, tool = self._caller.find(name)
+            found.append(ToolSpec(name=wire, description=tool.description, parameters=tool.parameters))
+        return found
+
+    async def ask(
+        self, turn: int, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
+    ) -> ModelAnswer:
+        """Answer from the ledger, or ask the model and record it. Raises `TurnLeft`, `ModelError`."""
+        if self.stopped is not None:
+            raise TurnLeft(str(self.stopped))
+        key = f"{self._path}/t{turn}"
+        hash_ = digest(request.model_dump(mode="json"))
+        try:
+            answered = self._journal.recorded("model.answered", key)
+            if answered is not None:
+                self._same(key, hash_)
+                answer = ModelAnswer.model_validate(self._journal.payload(answered)["answer"])
+            else:
+                self._budget()
+                answer = await self._ask_model(key, hash_, request, send)
+        except (Stop, LeaseLost) as stop:
+            self.stopped = stop
+            raise TurnLeft(str(stop)) from stop
+        self._shown = len(request.messages)
+        self._tokens += answer.prompt_tokens + answer.completion_tokens
+        return answer
+
+    async def _ask_model(
+        self, key: str, hash_: str, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
+    ) -> ModelAnswer:
+        self._pulse.check()
+        new = [message.model_dump(mode="json") for message in request.messages[self._shown :]]
+        asked = {"model": request.model, "request_hash": hash_, "messages_before": self._shown}
+        self._journal.append("model.asked", key, asked, payload={"messages": new})
+        task = asyncio.ensure_future(send(request))
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=_LOOK_S)
+                self._pulse.check()
+            answer = task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        body = {
+            "model": answer.model,
+            "request_hash": hash_,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "calls": [call.name for call in answer.calls],
+            "rehearsal": answer.rehearsal,
+        }
+        self._journal.append("model.answered", key, body, payload={"answer": answer.model_dump(mode="json")})
+        return answer
+
+    def _same(self, key: str, hash_: str) -> None:
+        answered = self._journal.recorded("model.answered", key)
+        if answered is not None and answered.data["request_hash"] != hash_:
+            raise StepFailed(
+                "nondeterministic",
+                f"At {key} the model was asked something else before than it would be asked now.",
+                "Start a new run: the workflow, a connector or the program changed in a way that matters here.",
+            )
+
+    def _budget(self) -> None:
+        if self._tokens > self._agent.limits.tokens:
+            raise StepFailed(
+                "budget_spent",
+                f"The agent of {self._path} used {self._tokens} tokens; its limit is {self._agent.limits.tokens}.",
+                "Raise limits.tokens of the agent, or give it less to read; then start a new run.",
+            )
+
+    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
+        """Make a call through the gate. What makes the run stop is kept for the next `ask`."""
+        if self.stopped is not None:
+            return _LATER
+        try:
+            self._pulse.check()
+            outcome = self._call(f"{self._path}/t{turn}/c{position}", call)
+        except (Stop, LeaseLost) as stop:
+            self.stopped = stop
+            return _LATER
+        if outcome.ok:
+            text = canonical(outcome.result)
+            self.evidence.append(text)
+            self._untrusted = self._untrusted or outcome.untrusted
+            return ToolAnswer(content=text)
+        return ToolAnswer(content=f"{outcome.message} {outcome.hint}".strip(), is_error=True)
+
+    def _call(self, key: str, call: ToolCall) -> Outcome:
+        name = self._names.get(call.name)
+        if name is None:
+            near = difflib.get_close_matches(call.name, self._names, 1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            why = f"{call.name!r} is not one of your tools.{meant} You have: {', '.join(self._names) or 'none'}."
+            return self._caller.deny(Call(key, call.name, call.arguments), why)
+        return self._caller.call(Call(key, name, call.arguments, untrusted=self._untrusted))
+
+
+def wire_name(tool: str) -> str:
+    """The name of `role.tool` on the wire: letters, digits and `_` only."""
+    return tool.replace(".", "_")
+
+
+def evidence_of(task: dict[str, Any]) -> str:
+    """The text that the figures of a task are looked up in."""
+    return canonical(task)

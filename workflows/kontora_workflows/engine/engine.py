@@ -1,0 +1,117 @@
+"""Claim a run, work on it, and hand it on: to its end, to a person, or to the next process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from dataclasses import dataclass
+
+from kontora_agents.runner import AgentRunner
+
+from kontora_workflows.definition import Workflow
+from kontora_workflows.engine.execution import Execution
+from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.ports import Doors, Models, Sender
+from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.signals import Cancelled, HandBack, NeedsReview, Retry, StepFailed, Wait
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.database import LedgerUnavailable
+from kontora_workflows.ledger.entries import LeaseLost
+from kontora_workflows.ledger.run import Claim, Failure
+
+log = logging.getLogger("kontora.engine")
+
+#: Attempts at a run before it is given up.
+MAX_ATTEMPTS = 5
+
+
+@dataclass
+class Engine:
+    """Works on runs, one at a time. `lease_ms` is how long a run stays ours without a heartbeat."""
+
+    ledger: Ledger
+    doors: Doors
+    models: Models
+    sender: Sender
+    runner: AgentRunner
+    owner: str
+    lease_ms: int = 30_000
+
+    def __post_init__(self) -> None:
+        #: Set it to make the run under way go back to the queue.
+        self.stopping = threading.Event()
+
+    def work(self, run_id: str) -> bool:
+        """Work on a run if it is due and nobody else does. False if there was nothing to do."""
+        claim = self.ledger.runs.claim(run_id, self.owner, self.lease_ms)
+        if claim is None:
+            return False
+        try:
+            with Pulse(self.ledger, claim, self.lease_ms, self.stopping) as pulse:
+                journal = Journal(self.ledger, claim)
+                self._settle(claim, journal, pulse)
+        except LeaseLost:
+            log.info("run %s was taken over", run_id)
+            return True
+        except LedgerUnavailable as error:
+            log.error("run %s: %s", run_id, error.message)
+            return True
+        self._send_next(run_id)
+        return True
+
+    def _settle(self, claim: Claim, journal: Journal, pulse: Pulse) -> None:
+        runs, head = self.ledger.runs, journal.head
+        try:
+            output = self._execute(journal, pulse)
+        except Wait as wait:
+            runs.leave(head, claim.run.wakes, waiting_for=wait.what)
+        except HandBack:
+            runs.put_back(head, delay_ms=0)
+        except Cancelled:
+            runs.finish(head, "cancelled", failure=Failure("cancelled", "Cancelled on request."))
+        except NeedsReview as unknown:
+            runs.finish(head, "needs_review", failure=unknown.failure)
+        except Retry as failed:
+            if claim.run.attempts >= MAX_ATTEMPTS:
+                runs.finish(head, "failed", failure=failed.failure)
+            else:
+                runs.put_back(head, delay_ms=_backoff_ms(claim.run.attempts), failure=failed.failure)
+        except StepFailed as failed:
+            runs.finish(head, "failed", failure=failed.failure)
+        except (LeaseLost, LedgerUnavailable):
+            raise
+        except Exception as error:
+            log.exception("run %s: a defect", head.run_id)
+            why = f"A defect of Kontora stopped the run: {type(error).__name__}."
+            runs.finish(head, "failed", failure=Failure("defect", why, "Please report it with the worker's log."))
+        else:
+            runs.finish(head, "succeeded", output={"steps": output})
+
+    def _execute(self, journal: Journal, pulse: Pulse) -> dict[str, object]:
+        definition = json.loads(self.ledger.runs.definition(journal.run.definition_hash))
+        workflow = Workflow.model_validate(definition)
+        execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner)
+        try:
+            return execution.go()
+        finally:
+            execution.close()
+
+    def _send_next(self, run_id: str) -> None:
+        """Tell the workers of what became due through this run, sooner than the sweeper would."""
+        run = self.ledger.runs.get(run_id)
+        due = [
+            child for child in self.ledger.runs.children(run_id) if child.state == "queued" and child.sent_at is None
+        ]
+        if run.parent_id:
+            due.append(self.ledger.runs.get(run.parent_id))
+        due.append(run)
+        ids = [one.id for one in due if one.state == "queued"]
+        if ids:
+            self.sender.send(ids)
+
+
+def _backoff_ms(attempt: int) -> int:
+    """Exponential with full jitter: 0.5 to 1 of 2, 4, 8, … seconds."""
+    return int(1000 * 2**attempt * random.uniform(0.5, 1))

@@ -1,0 +1,203 @@
+"""One claimed run: its steps in order, each of them either recorded already or entered now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from kontora_agents.errors import ModelError
+from kontora_agents.runner import AgentRunner
+from kontora_agents.seams import TurnLeft
+from kontora_agents.task import render_task
+from kontora_connectors import ConnectorError
+
+from kontora_workflows.definition import (
+    AgentStep,
+    ApprovalStep,
+    BaseStep,
+    CallStep,
+    ForEachStep,
+    ReportStep,
+    Workflow,
+)
+from kontora_workflows.engine.caller import Call, Caller, Outcome
+from kontora_workflows.engine.desk import Desk, evidence_of
+from kontora_workflows.engine.fan_out import FanOut
+from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.ports import BindingMissing, ChosenModel, Doors, Models
+from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.report_writer import write_report
+from kontora_workflows.engine.scope import Scope
+from kontora_workflows.engine.signals import Retry, StepFailed
+from kontora_workflows.references import ReferenceFailed
+
+
+class Execution:
+    """Works on one run from where its ledger ends."""
+
+    def __init__(
+        self, workflow: Workflow, journal: Journal, pulse: Pulse, doors: Doors, models: Models, runner: AgentRunner
+    ) -> None:
+        self.workflow, self.journal, self.pulse = workflow, journal, pulse
+        self._models, self._runner = models, runner
+        run = journal.run
+        root = journal.ledger.runs.root_of(run.id)
+        self._caller = Caller(journal, doors, run.bindings, root)
+        self.scope = self._scope()
+        self.started_children: list[str] = []
+
+    def _scope(self) -> Scope:
+        run = self.journal.run
+        started = datetime.fromtimestamp(run.created_at / 1000, UTC)
+        if run.parent_id is not None:
+            return Scope({**run.inputs}, {})
+        facts = {"id": run.id, "workflow": run.workflow, "started_on": started.date().isoformat()}
+        return Scope({"inputs": run.inputs, "steps": {}, "run": facts}, {})
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self._caller.close()
+
+    def go(self) -> dict[str, Any]:
+        """Do every step that is not done yet; return the results by step. Raises `Stop`, `LeaseLost`."""
+        for step in self._steps():
+            self.pulse.check()
+            self._step(step)
+        return dict(self.scope.values["steps"])
+
+    def _steps(self) -> list[Any]:
+        steps: list[Any] = list(self.workflow.steps)
+        for part in (self.journal.run.parent_step or "").split("/"):
+            if part:
+                steps = list(next(step for step in steps if step.id == part).steps)
+        return steps
+
+    def _step(self, step: BaseStep) -> None:
+        done = self.journal.recorded("step.finished", step.id)
+        if done is not None:
+            self._recall(step, done.data)
+            return
+        if step.when is not None and not self._resolve(step.when):
+            self.scope.result(step.id, {"skipped": True})
+            self.journal.append("step.finished", step.id, {"skipped": True})
+            return
+        if self.journal.recorded("step.started", step.id) is None:
+            self.journal.append("step.started", step.id, {"kind": step.kind})
+        try:
+            result, seq = self._enter(step)
+        except ReferenceFailed as error:
+            raise StepFailed("reference_failed", f"Step {step.id}: {error.message}") from error
+        except BindingMissing as error:
+            raise StepFailed("binding_missing", f"Step {step.id}: {error.message}", error.hint) from error
+        except ConnectorError as error:
+            raise _connector_failed(step.id, error.code, error.message, error.hint, error.retryable) from error
+        except ModelError as error:
+            kind = Retry if error.retryable else StepFailed
+            raise kind(error.code, f"Step {step.id}: {error.message}", error.hint) from error
+        body: dict[str, Any] = {"kind": step.kind} | ({"outcome": seq} if seq else {})
+        self.journal.append("step.finished", step.id, body, payload=None if seq else {"result": result})
+        self.scope.result(step.id, result, f"call-{seq}" if seq else None)
+
+    def _recall(self, step: BaseStep, body: dict[str, Any]) -> None:
+        """Take the result of a finished step from the ledger."""
+        if body.get("skipped"):
+            self.scope.result(step.id, {"skipped": True})
+        elif "outcome" in body:
+            result = self.journal.payload(self.journal.entry(body["outcome"]))["result"]
+            self.scope.result(step.id, result, f"call-{body['outcome']}")
+        else:
+            entry = self.journal.recorded("step.finished", step.id)
+            assert entry is not None
+            self.scope.result(step.id, self.journal.payload(entry)["result"])
+
+    def _resolve(self, text: str) -> Any:
+        try:
+            return self.scope.resolve(text)[0]
+        except ReferenceFailed as error:
+            raise StepFailed("reference_failed", error.message) from error
+
+    def _enter(self, step: BaseStep) -> tuple[Any, int | None]:
+        """Do a step. Returns its result, and the seq of the tool call that gave it, if one did."""
+        if isinstance(step, CallStep):
+            outcome = self._made(step, Call(step.id, step.call, self.scope.fill(step.with_)))
+            return outcome.result, outcome.seq
+        if isinstance(step, ApprovalStep):
+            return self._approval(step), None
+        if isinstance(step, AgentStep):
+            return self._agent(step), None
+        if isinstance(step, ForEachStep):
+            fan_out = FanOut(step, self.journal, self.scope)
+            self.started_children = fan_out.start()
+            return fan_out.collect(), None
+        assert isinstance(step, ReportStep)
+        return write_report(step, self.workflow, self.journal, self.scope), None
+
+    def _made(self, step: BaseStep, call: Call) -> Outcome:
+        outcome = self._caller.call(call)
+        if not outcome.ok:
+            raise _connector_failed(step.id, outcome.code, outcome.message, outcome.hint, outcome.retryable)
+        return outcome
+
+    def _approval(self, step: ApprovalStep) -> dict[str, Any]:
+        asked = step.approval
+        title = (
+            asked.title if isinstance(asked.title, str) else (asked.title.get("en") or next(iter(asked.title.values())))
+        )
+        milliseconds = int(asked.expires_after.total_seconds() * 1000)
+        call = Call(step.id, asked.call, self.scope.fill(asked.with_), str(self.scope.fill(title)), milliseconds, True)
+        outcome = self._caller.call(call)
+        if outcome.outcome == "denied":
+            return {"decision": outcome.code, "result": None, "message": outcome.message}
+        if not outcome.ok:
+            raise _connector_failed(step.id, outcome.code, outcome.message, outcome.hint, outcome.retryable)
+        return {"decision": "approved", "result": outcome.result, "message": ""}
+
+    def _agent(self, step: AgentStep) -> dict[str, Any]:
+        agent = self.workflow.agents[step.agent]
+        path = f"{step.id}/{step.agent}"
+        data = self.scope.fill(step.with_)
+        desk = Desk(path, agent, self.journal, self._caller, self.pulse)
+        desk.evidence.append(evidence_of(data))
+        chosen = self._chosen(path, step, bool(agent.tools))
+        work = self._runner.run(
+            agent, step.agent, render_task(data), desk.specs(), desk, chosen.model, chosen.name, lambda: desk.evidence
+        )
+        try:
+            outcome = asyncio.run(_closing(work, chosen))
+        except TurnLeft:
+            assert desk.stopped is not None
+            raise desk.stopped from None
+        if outcome.ungrounded and agent.grounding == "fail":
+            figures = ", ".join(sorted({found.text for found in outcome.ungrounded}))
+            raise StepFailed(
+                "ungrounded",
+                f"Step {step.id}: the agent {step.agent} gave figures that no source holds: {figures}.",
+                "Nothing was written. Use another model, or let a person write this.",
+            )
+        result = json.loads(outcome.model_dump_json())
+        return {**result, "agent": step.agent, "server": chosen.server}
+
+    def _chosen(self, path: str, step: AgentStep, tools: bool) -> ChosenModel:
+        planned = self.journal.recorded("plan", path)
+        if planned is not None:
+            return self._models.again(planned.data["model"], planned.data["server"])
+        wanted = self.workflow.agents[step.agent].model
+        chosen = self._models.choose(wanted, self.workflow.name, step.agent, tools=tools)
+        body = {"model": chosen.name, "server": chosen.server, "rehearsal": chosen.rehearsal}
+        self.journal.append("plan", path, body)
+        return chosen
+
+
+async def _closing(work: Any, chosen: ChosenModel) -> Any:
+    """Run an agent and close what its event loop opened."""
+    try:
+        return await work
+    finally:
+        await chosen.model.aclose()
+
+
+def _connector_failed(step: str, code: str, message: str, hint: str, retryable: bool) -> StepFailed:
+    kind = Retry if retryable else StepFailed
+    return kind(code, f"Step {step}: {message}", hint)

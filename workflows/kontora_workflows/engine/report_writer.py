@@ -1,0 +1,91 @@
+"""The `report` step: from what the run knows to files in the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from kontora_workflows.definition import ReportStep, Workflow
+from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.scope import Scope
+from kontora_workflows.engine.signals import StepFailed
+from kontora_workflows.ledger.chain import Entry, canonical
+from kontora_workflows.references import ReferenceFailed
+from kontora_workflows.reports.build import ProseInput, Resolved, RunFacts, build_report
+from kontora_workflows.reports.document import Source
+from kontora_workflows.reports.errors import ReportError
+from kontora_workflows.reports.files import render
+
+
+def write_report(step: ReportStep, workflow: Workflow, journal: Journal, scope: Scope) -> dict[str, Any]:
+    """Build, render and store a report. Raises `StepFailed`, `LeaseLost`."""
+
+    def resolve(reference: str) -> Resolved:
+        return Resolved(*scope.resolve(reference))
+
+    try:
+        report = build_report(
+            step.report,
+            resolve=resolve,
+            prose=lambda id_: _prose(scope, id_),
+            sources=[_source(journal, entry) for entry in journal.all("tool.outcome") if "payload" in entry.data],
+            run=RunFacts(workflow.name, journal.run.id, _now(journal, step), tuple(journal.run.inputs.items())),
+            evidence=[
+                (f"call-{entry.seq}", canonical(journal.payload(entry)["result"]))
+                for entry in journal.all("tool.outcome")
+                if "payload" in entry.data
+            ],
+        )
+        files = [render(report, format_) for format_ in step.report.formats]
+    except ReportError as error:
+        raise StepFailed("report_failed", f"Step {step.id}: {error}", error.hint) from error
+    except ReferenceFailed as error:
+        raise StepFailed("reference_failed", f"Step {step.id}: {error.message}") from error
+    written = []
+    for format_, content in zip(step.report.formats, files, strict=True):
+        written.append(_store(journal, step.id, f"{workflow.name}.{format_}", format_, content))
+    return {"artifacts": written}
+
+
+_MEDIA = {"html": "text/html", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+
+def _store(journal: Journal, step: str, name: str, format_: str, content: bytes) -> dict[str, Any]:
+    key = f"{step}/{name}"
+    known = journal.recorded("artifact.written", key)
+    if known is not None:
+        return {"id": known.data["artifact"], "name": name, "media_type": known.data["media_type"]}
+    artifact = journal.ledger.artifacts.write(journal.head, key, name, _MEDIA[format_], content)
+    return {"id": artifact.id, "name": artifact.name, "media_type": artifact.media_type}
+
+
+def _now(journal: Journal, step: ReportStep) -> datetime:
+    """The time the step was entered first, so that a report written again is the same to the byte."""
+    started = journal.recorded("step.started", step.id)
+    at = started.at if started else journal.run.created_at
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
+def _prose(scope: Scope, step: str) -> ProseInput | None:
+    from kontora_agents.grounding import Ungrounded
+
+    said = scope.values["steps"].get(step)
+    if said is None or said.get("skipped"):
+        return None
+    ungrounded = [Ungrounded.model_validate(found) for found in said["ungrounded"]]
+    return ProseInput(said["text"], said["agent"], said["model"], said["rehearsal"], ungrounded)
+
+
+def _source(journal: Journal, entry: Entry) -> Source:
+    body = entry.data
+    intended = journal.recorded("tool.intended", entry.key or "")
+    arguments = journal.payload(intended)["arguments"] if intended else {}
+    return Source(
+        ref=f"call-{entry.seq}",
+        tool=body["tool"],
+        instance=body["instance"],
+        kind=body["kind"],
+        arguments=arguments,
+        at=datetime.fromtimestamp(entry.at / 1000, UTC),
+        result_hash=body["result_hash"],
+    )
