@@ -63,22 +63,19 @@ class Answers:
     def _aged(self, as_of: date) -> dict[int, Amounts]:
         """Return buckets per party. The report has four terms, the first from the due date on: two give ours."""
         near, far = self._report(as_of, 1, 31, 61), self._report(as_of, 31, 61, 91)
-        return {
-            id_: {
-                "current": row.balance - row.term1 - row.term2 - row.term3,
-                "1-30": row.term1,
-                "31-60": row.term2,
-                "61-90": far[id_].term2,
-                "90+": far[id_].term3,
-            }
-            for id_, row in near.items()
-        }
+        aged = {}
+        for id_, row in near.items():
+            older = {"1-30": row.term1, "31-60": row.term2, "61-90": far[id_].term2, "90+": far[id_].term3}
+            amounts = {"current": row.balance - row.term1 - row.term2 - row.term3, **older}
+            # On SQLite the report adds up floats; Tryton shows them with the two digits of the currency.
+            aged[id_] = {name: round(Decimal(amount), 2) for name, amount in amounts.items()}
+        return aged
 
     def _report(self, as_of: date, term1: int, term2: int, term3: int) -> dict[int, Any]:
         terms = {"term1": term1, "term2": term2, "term3": term3, "unit": "day"}
         with self.config.set_context(type="customer", date=as_of, company=self.company.id, posted=True, **terms):
             rows = Model.get("account.aged_balance").find([])
-            return {row.party.id: row for row in rows if [row.balance, row.term0, row.term1, row.term2, row.term3]}
+            return {row.party.id: row for row in rows}
 
     def _with_credits(self, as_of: date) -> set[int]:
         """Parties with a credit in that report; it shows a credit where it was booked, not where it is owed."""
