@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from pydantic import Field
 
@@ -14,6 +15,10 @@ class Model(Protocol):
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask once. Calls of the answer carry our own ids. Raises `ModelError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what the running event loop opened."""
         ...
 
 
@@ -36,3 +41,9 @@ class ModelInfo(Value):
     def rehearsal(self) -> bool:
         """Whether this is a script and not a language model."""
         return "rehearsal" in self.capabilities
+
+
+def context_length(facts: Mapping[str, Any]) -> int | None:
+    """Return the tokens a model can hold, as `model_info` of Ollama's `/api/show` says it, or None."""
+    length = facts.get(f"{facts.get('general.architecture')}.context_length")
+    return length if isinstance(length, int) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kontora_agents import ollama_errors
 from kontora_agents.errors import ModelMisspoke, ModelTimeout
-from kontora_agents.model import ModelInfo
+from kontora_agents.model import ModelInfo, context_length
 
 if TYPE_CHECKING:
     import ollama
@@ -41,15 +41,13 @@ class ModelServer:
     @staticmethod
     def _described(client: ollama.Client, entry: Any) -> ModelInfo:
         shown = client.show(entry.model)
-        facts = shown.modelinfo or {}
-        length = facts.get(f"{facts.get('general.architecture')}.context_length")
         return ModelInfo(
             name=entry.model,
             size=int(entry.size or 0),
             digest=entry.digest or "",
             parameter_size=(entry.details.parameter_size if entry.details else None) or "",
             capabilities=list(shown.capabilities or ()),
-            context_length=length if isinstance(length, int) else None,
+            context_length=context_length(shown.modelinfo or {}),
         )
 
     def _client(self) -> ollama.Client:

@@ -13,7 +13,7 @@ import httpx
 from kontora_agents import ollama_errors
 from kontora_agents.errors import ModelError, ModelMissing, ModelMisspoke, ModelTimeout, ModelUnavailable
 from kontora_agents.http_clients import HttpClients
-from kontora_agents.model import ModelInfo
+from kontora_agents.model import ModelInfo, context_length
 from kontora_agents.ollama_wire import MOST_BYTES, Reply, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
 from kontora_agents.tokens import ANSWER, estimate_request, plan_context
@@ -80,7 +80,7 @@ class OllamaModel:
                 raise ollama_errors.missing(name, await self._installed()) from None
             except TimeoutError:
                 raise self._too_slow("said nothing about the model", self._deadlines.first_byte) from None
-            self._known[name] = model_info(name, shown)
+            self._known[name] = _info(name, shown)
         return self._known[name]
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
@@ -212,14 +212,12 @@ class OllamaModel:
         )
 
 
-def model_info(name: str, shown: dict[str, Any]) -> ModelInfo:
+def _info(name: str, shown: dict[str, Any]) -> ModelInfo:
     """Return what `/api/show` said about a model."""
-    facts = shown.get("model_info") or {}
     details = shown.get("details") or {}
-    length = facts.get(f"{facts.get('general.architecture')}.context_length")
     return ModelInfo(
         name=name,
         parameter_size=str(details.get("parameter_size") or ""),
         capabilities=[str(word) for word in shown.get("capabilities") or ()],
-        context_length=length if isinstance(length, int) else None,
+        context_length=context_length(shown.get("model_info") or {}),
     )

@@ -80,6 +80,12 @@ def fits(target: Any, source: Any) -> bool:
     return offered is None or None in wanted or any(offered in _ACCEPTS[kind] for kind in wanted if kind)
 
 
+def called(annotation: Any) -> str:
+    """Name a type in a sentence: `a date`, `a list`."""
+    shapes = dict.fromkeys(_shape(member) for member in members(annotation))
+    return " or ".join(_ARTICLES[kind] if kind else "something else" for kind in shapes) or "nothing"
+
+
 def follow(annotation: Any, part: Part, way: str) -> Any:
     """Return the type one part of a path leads to; `Any` if unknown. Raises `NoSuchPart`."""
     found: list[Any] = []

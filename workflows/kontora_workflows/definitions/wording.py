@@ -23,6 +23,12 @@ _WORDS = {
     "int_from_float": ("`{at}` has to be a whole number, not `{value}`", ""),
     "float_type": ("`{at}` has to be a number", ""),
     "float_parsing": ("`{at}` has to be a number, not `{value}`", ""),
+    "decimal_type": ("`{at}` has to be a decimal", ""),
+    "decimal_parsing": ("`{at}` has to be a decimal, not `{value}`", ""),
+    "date_type": ("`{at}` has to be a date", "Write it as 2026-11-30"),
+    "date_parsing": ("`{at}` has to be a date, not `{value}`", "Write it as 2026-11-30"),
+    "date_from_datetime_parsing": ("`{at}` has to be a date, not `{value}`", "Write it as 2026-11-30"),
+    "bool_parsing": ("`{at}` has to be true or false, not `{value}`", ""),
     "bool_type": ("`{at}` has to be true or false", ""),
     "dict_type": ("`{at}` has to be a mapping of keys to values", ""),
     "model_type": ("`{at}` has to be a mapping of keys to values", ""),
@@ -99,17 +105,19 @@ def _said(item: ErrorDetails, path: Path, data: Any) -> tuple[str, str]:
         return _about_unknown_key(path, data)
     if kind == "step_kind":
         return _about_kind(context["keys"])
+    if kind == "literal_error" and item["loc"][-1] == "[key]":
+        expected = context["expected"]
+        return f"`{path_text(path[:-1])}` cannot have the key `{item['input']}`; keys are {expected}", ""
+    return describe(item, path_text(path) or "The workflow")
+
+
+def describe(item: ErrorDetails, at: str) -> tuple[str, str]:
+    """Return the message and the hint for one of pydantic's complaints about the value called `at`."""
+    kind, context = item["type"], item.get("ctx", {})
     words = _PATTERNS.get(context.get("pattern", "")) if kind == "string_pattern_mismatch" else _WORDS.get(kind)
     message, hint = words or ("`{at}` is not valid: {message}", "")
-    if kind == "literal_error" and item["loc"][-1] == "[key]":
-        path, message = path[:-1], "`{at}` cannot have the key `{value}`; keys are {expected}"
-    facts = {
-        "at": path_text(path) or "The workflow",
-        "value": item["input"],
-        "message": item["msg"].removeprefix("Value error, "),
-        **context,
-    }
-    return _fill(message, facts), hint
+    said = item["msg"].removeprefix("Value error, ")
+    return _fill(message, {"at": at, "value": item["input"], "message": said, **context}), hint
 
 
 def _fill(message: str, facts: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from kontora_agents.grounding import Ungrounded
+
 from kontora_workflows.definition import ReportStep, Workflow
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.scope import Scope
@@ -14,7 +16,8 @@ from kontora_workflows.references import ReferenceFailed
 from kontora_workflows.reports.build import ProseInput, Resolved, RunFacts, build_report
 from kontora_workflows.reports.document import Source
 from kontora_workflows.reports.errors import ReportError
-from kontora_workflows.reports.files import render
+from kontora_workflows.reports.files import ReportFile, report_files
+from kontora_workflows.reports.formats import show
 
 
 def write_report(step: ReportStep, workflow: Workflow, journal: Journal, scope: Scope) -> dict[str, Any]:
@@ -36,26 +39,21 @@ def write_report(step: ReportStep, workflow: Workflow, journal: Journal, scope: 
                 if "payload" in entry.data
             ],
         )
-        files = [render(report, format_) for format_ in step.report.formats]
+        files = report_files(report, step.report.formats)
     except ReportError as error:
         raise StepFailed("report_failed", f"Step {step.id}: {error}", error.hint) from error
     except ReferenceFailed as error:
         raise StepFailed("reference_failed", f"Step {step.id}: {error.message}") from error
-    written = []
-    for format_, content in zip(step.report.formats, files, strict=True):
-        written.append(_store(journal, step.id, f"{workflow.name}.{format_}", format_, content))
-    return {"artifacts": written}
+    figures = [{"label": one.label, "value": show(one.value, report.language)} for one in report.figures]
+    return {"artifacts": [_store(journal, step.id, file) for file in files], "figures": figures}
 
 
-_MEDIA = {"html": "text/html", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-
-
-def _store(journal: Journal, step: str, name: str, format_: str, content: bytes) -> dict[str, Any]:
-    key = f"{step}/{name}"
+def _store(journal: Journal, step: str, file: ReportFile) -> dict[str, Any]:
+    key = f"{step}/{file.name}"
     known = journal.recorded("artifact.written", key)
     if known is not None:
-        return {"id": known.data["artifact"], "name": name, "media_type": known.data["media_type"]}
-    artifact = journal.ledger.artifacts.write(journal.head, key, name, _MEDIA[format_], content)
+        return {"id": known.data["artifact"], "name": file.name, "media_type": file.media_type}
+    artifact = journal.ledger.artifacts.write(journal.head, key, file.name, file.media_type, file.content)
     return {"id": artifact.id, "name": artifact.name, "media_type": artifact.media_type}
 
 
@@ -67,8 +65,6 @@ def _now(journal: Journal, step: ReportStep) -> datetime:
 
 
 def _prose(scope: Scope, step: str) -> ProseInput | None:
-    from kontora_agents.grounding import Ungrounded
-
     said = scope.values["steps"].get(step)
     if said is None or said.get("skipped"):
         return None
