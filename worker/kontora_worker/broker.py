@@ -1,0 +1,74 @@
+"""Celery as the carrier of run ids: nothing else is in its messages, and losing one loses nothing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from kontora_worker.settings import Settings
+
+log = logging.getLogger("kontora.broker")
+
+#: The one task.
+TASK = "kontora.work"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """A Celery app on Redis, or on the filesystem transport in the data folder."""
+    app = Celery("kontora", set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        result_backend=None,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=2,
+        task_default_queue="kontora",
+        task_publish_retry=False,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        **_transport(settings),
+    )
+    return app
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    if settings.broker_url is not None:
+        options = {"socket_timeout": 5, "socket_connect_timeout": 2}
+        return {"broker_url": settings.broker_url.get_secret_value(), "broker_transport_options": options}
+    folder = settings.home / "broker"
+    for name in ("queue", "processed", "control"):
+        Path(folder / name).mkdir(parents=True, exist_ok=True)
+    return {
+        "broker_url": "filesystem://",
+        "broker_transport_options": {
+            "data_folder_in": str(folder / "queue"),
+            "data_folder_out": str(folder / "queue"),
+            "processed_folder": str(folder / "processed"),
+            "control_folder": str(folder / "control"),
+            "store_processed": False,
+            "polling_interval": 0.05,
+        },
+    }
+
+
+class CelerySender:
+    """Sends run ids through Celery; what cannot be sent is logged and left to the sweeper."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def send(self, run_ids: list[str]) -> None:
+        """Send each id; never raises."""
+        for run_id in run_ids:
+            try:
+                self._app.send_task(TASK, args=[run_id], retry=False)
+            except (OperationalError, OSError) as error:
+                log.warning("the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id)
+                return

@@ -1,0 +1,63 @@
+"""What runs in the processes of the Celery pool: `python -m kontora_worker.celery_worker`, started by the supervisor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+from celery import signals
+
+from kontora_worker.broker import TASK, make_celery
+from kontora_worker.house import House
+from kontora_worker.settings import load_settings
+
+log = logging.getLogger("kontora.worker")
+
+
+def main() -> None:
+    """Run a Celery worker until SIGTERM, or until its parent is gone."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    settings = load_settings()
+    app = make_celery(settings)
+    house = House(settings)
+
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def work(run_id: str) -> None:
+        try:
+            house.engine.work(str(run_id))
+            house.export(str(run_id))
+        except Exception:  # a message may hold anything: it must not stop the worker
+            log.exception("run id %.80r could not be worked on", run_id)
+
+    def fresh(**_: object) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: house.engine.stopping.set())
+
+    signals.worker_process_init.connect(fresh, weak=False)
+    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    concurrency = os.environ.get("KONTORA_CONCURRENCY", "2")
+    app.worker_main(
+        [
+            "worker",
+            f"--concurrency={concurrency}",
+            "--loglevel=WARNING",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            f"--hostname=kontora-{os.getpid()}@%h",
+        ]
+    )
+
+
+def _leave_with_parent(parent: int) -> None:
+    """A worker whose supervisor was killed must not live on alone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The composition root: the one place where the rooms are wired together."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from kontora_agents.autogen_runner import AutogenRunner
+from kontora_agents.errors import ModelUnavailable
+from kontora_workflows.catalog import Catalog
+from kontora_workflows.cron import zone_of
+from kontora_workflows.definition import Workflow
+from kontora_workflows.engine.engine import Engine
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.run import Run
+from kontora_workflows.starting import Start, start_run
+from kontora_workflows.sweeper import Sweeper
+
+from kontora_worker.broker import CelerySender, make_celery
+from kontora_worker.doors import ConfiguredDoors
+from kontora_worker.models import ConfiguredModels
+from kontora_worker.settings import Settings, read_secret
+
+#: Where a worker tells its children that the rehearsal server listens.
+REHEARSAL_URL = "KONTORA_REHEARSAL_URL"
+
+
+class House:
+    """Everything of one process, made when it is first used. Not to be carried across a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger. Raises `LedgerUnavailable`."""
+        return Ledger(self.settings.database_url.get_secret_value())
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The shipped workflows and the user's own."""
+        return Catalog([self.settings.workflows])
+
+    @cached_property
+    def doors(self) -> ConfiguredDoors:
+        """The configured connectors."""
+        return ConfiguredDoors(self.settings.connectors, self.settings.roles, read_secret)
+
+    @cached_property
+    def models(self) -> ConfiguredModels:
+        """The configured models."""
+        return ConfiguredModels(self.settings.models, _rehearsal_url)
+
+    @cached_property
+    def celery(self):  # type: ignore[no-untyped-def]  # Celery has no types
+        """The Celery app."""
+        return make_celery(self.settings)
+
+    @cached_property
+    def sender(self) -> CelerySender:
+        """Carries run ids to the workers."""
+        return CelerySender(self.celery)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of this process."""
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        lease_ms = int(self.settings.lease_s * 1000)
+        return Engine(self.ledger, self.doors, self.models, self.sender, AutogenRunner(), owner, lease_ms)
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        """The sweeper of this process."""
+        return Sweeper(self.ledger, self.doors, self.sender, self.workflow)
+
+    def workflow(self, name: str) -> Workflow:
+        """A workflow by name. Raises `UnknownWorkflow`, `WorkflowInvalid`."""
+        return self.catalog.get(name).workflow
+
+    def start(self, name: str, start: Start) -> tuple[Run, bool]:
+        """Start a run and tell the workers. Raises what `start_run` and `workflow` raise."""
+        today = datetime.now(zone_of(self.settings.timezone)).date()
+        run, new = start_run(self.ledger, self.doors, self.workflow(name), start, today=today)
+        if new:
+            self.ledger.runs.mark_sent([run.id])
+            self.sender.send([run.id])
+        return run, new
+
+    def export(self, run_id: str) -> list[Path]:
+        """Copy a run's artifacts to the `reports` folder of the data folder; return the paths."""
+        paths = []
+        for artifact in self.ledger.artifacts.of_run(run_id):
+            path = self.settings.home / "reports" / run_id / artifact.name
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(f".{artifact.name}.{os.getpid()}")
+                part.write_bytes(self.ledger.artifacts.content(artifact.id))
+                part.replace(path)
+            paths.append(path)
+        return paths
+
+    def close(self) -> None:
+        """Let go of everything that was made."""
+        for name in ("doors", "ledger"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+def _rehearsal_url() -> str:
+    url = os.environ.get(REHEARSAL_URL)
+    if not url:
+        raise ModelUnavailable(
+            "The rehearsal server is not there.", hint="It runs inside `kontora worker`; start that, then resume the run."
+        )
+    return url

@@ -1,0 +1,125 @@
+"""Every setting: where it is read from, what it means. The only place that reads the environment.
+
+Order: environment (`KONTORA_…`), then `kontora.toml`, then the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+class SettingsInvalid(Exception):
+    """A setting is wrong; the message says which, where it was read and what would be right."""
+
+
+class ModelSettings(BaseModel):
+    """One model of `[models.NAME]`. `ollama` asks a server; `rehearsal` plays scripts (not a language model)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server: Literal["ollama", "rehearsal"] = "ollama"
+    url: str = Field("http://127.0.0.1:11434", description="where the Ollama server listens")
+    name: str = Field("", description="name of the model; empty: the first installed one that can call tools")
+    script: str = Field("", description="rehearsal only: which script of a workflow, e.g. `adversarial`")
+
+
+class InstanceSettings(BaseModel):
+    """One connector of `[connectors.NAME]`; further keys belong to its kind."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: str
+
+
+class Settings(BaseModel):
+    """What this installation is set up to do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(description="the data folder")
+    database_url: SecretStr = Field(description="SQLAlchemy URL of the ledger")
+    broker_url: SecretStr | None = Field(None, description="redis:// URL; none: Celery's filesystem transport")
+    workflows: Path = Field(description="folder of your own workflow files")
+    timezone: str = Field("UTC", description="IANA zone of `today` for runs that no schedule starts")
+    host: str = Field("127.0.0.1", description="where the API listens; other than loopback needs a token")
+    port: int = Field(8765, ge=0, le=65535)
+    api_token: SecretStr | None = Field(None, description="bearer token that REST asks for")
+    lease_s: float = Field(30.0, gt=0, description="how long a run stays a worker's without a heartbeat")
+    sweep_s: float = Field(1.0, gt=0, description="pause between two sweeps")
+    connectors: dict[str, InstanceSettings] = Field(default_factory=dict)
+    roles: dict[str, str] = Field(default_factory=dict, description="role → connector")
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    #: Where each value came from, for `kontora config show`.
+    origin: dict[str, str] = Field(default_factory=dict)
+
+
+_FROM_ENVIRONMENT = (
+    "database_url",
+    "broker_url",
+    "workflows",
+    "timezone",
+    "host",
+    "port",
+    "api_token",
+    "lease_s",
+    "sweep_s",
+)
+
+
+def load_settings(home: str | None = None) -> Settings:
+    """Read settings. `home` overrides KONTORA_HOME. Raises `SettingsInvalid`."""
+    folder, file = _places(home)
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    if file.is_file():
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise SettingsInvalid(f"{file} cannot be read: {error}. Mend it, or write a new one: kontora init.") from None
+        origin = dict.fromkeys(values, str(file))
+    for name in _FROM_ENVIRONMENT:
+        variable = f"KONTORA_{name.upper()}"
+        if os.environ.get(variable):
+            values[name], origin[name] = os.environ[variable], variable
+    values["home"] = folder
+    values.setdefault("database_url", f"sqlite:///{folder / 'ledger.db'}")
+    values.setdefault("workflows", file.parent / "workflows")
+    try:
+        return Settings(**values, origin=origin)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        where = origin.get(str(first["loc"][0]), str(file))
+        raise SettingsInvalid(f"The setting {name!r} ({where}) is wrong: {first['msg']}. See docs/settings.md.") from None
+
+
+def _places(home: str | None) -> tuple[Path, Path]:
+    """The data folder and the file of settings."""
+    chosen = home or os.environ.get("KONTORA_HOME")
+    if chosen:
+        folder = Path(chosen).absolute()
+        return folder, folder / "kontora.toml"
+    here = Path.cwd()
+    folder = here / ".kontora"
+    return folder, here / "kontora.toml" if (here / "kontora.toml").is_file() else folder / "kontora.toml"
+
+
+def read_secret(reference: str) -> str:
+    """Follow `env:NAME` or `file:/path`; any other text is returned as it is. Raises `SettingsInvalid`."""
+    kind, _, rest = reference.partition(":")
+    if kind == "env":
+        value = os.environ.get(rest)
+        if value is None:
+            raise SettingsInvalid(f"The secret {reference!r} is not there: set the environment variable {rest}.")
+        return value
+    if kind == "file" and rest.startswith("/"):
+        try:
+            return Path(rest).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsInvalid(f"The secret {reference!r} cannot be read: {error.strerror}.") from None
+    return reference

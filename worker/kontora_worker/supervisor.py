@@ -1,0 +1,94 @@
+"""`kontora worker`: a Celery pool in a process of its own, with the sweeper and the rehearsal server beside it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from kontora_agents.rehearsal.script import load_script
+from kontora_agents.rehearsal.server import Rehearsal
+from kontora_workflows.ledger.database import LedgerUnavailable
+
+from kontora_worker.house import REHEARSAL_URL, House
+
+log = logging.getLogger("kontora.worker")
+
+#: How long the pool may take to hand its runs back, in seconds.
+_GRACE_S = 20.0
+
+
+class Supervisor:
+    """Keeps a pool alive and sweeps, until it is stopped or (`until_idle`) nothing is left to do."""
+
+    def __init__(self, house: House, *, concurrency: int = 2, until_idle: bool = False) -> None:
+        self._house, self._concurrency, self._until_idle = house, concurrency, until_idle
+        self._stop = threading.Event()
+        self._pool: subprocess.Popen[bytes] | None = None
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Ask to stop; runs under way go back to the queue."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until stopped. Raises `LedgerUnavailable` when the ledger cannot be opened at the start."""
+        workers, name = self._house.ledger.workers, f"{socket.gethostname()}:{os.getpid()}"
+        with ExitStack() as stack:
+            stack.enter_context(_rehearsing(self._house))
+            stack.callback(self._end_pool)
+            while not self._stop.is_set():
+                self._keep_pool()
+                try:
+                    workers.seen(name, "0.1.0")
+                    self._house.sweeper.sweep()
+                    if self._until_idle and not self._house.ledger.runs.busy():
+                        break
+                except LedgerUnavailable as error:
+                    log.error("%s", error.message)
+                except Exception:
+                    log.exception("a sweep failed; the next one tries again")
+                self._stop.wait(self._house.settings.sweep_s)
+            stack.callback(workers.gone, name)
+
+    def _keep_pool(self) -> None:
+        if self._pool is not None and self._pool.poll() is None:
+            return
+        environment = {**os.environ, "KONTORA_HOME": str(self._house.settings.home)}
+        environment["KONTORA_CONCURRENCY"] = str(self._concurrency)
+        command = [sys.executable, "-m", "kontora_worker.celery_worker"]
+        # A session of its own: Ctrl-C reaches us, and we end the pool in order.
+        self._pool = subprocess.Popen(command, env=environment, start_new_session=True)
+
+    def _end_pool(self) -> None:
+        if self._pool is None:
+            return
+        if self._pool.poll() is None:
+            self._pool.send_signal(signal.SIGTERM)
+            try:
+                self._pool.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                log.warning("the pool did not stop in %g s", _GRACE_S)
+        try:
+            os.killpg(self._pool.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self._pool.wait()
+
+
+@contextmanager
+def _rehearsing(house: House) -> Iterator[None]:
+    """Serve the rehearsal scripts of all workflows if a configured model asks for them."""
+    if not any(model.server == "rehearsal" for model in house.settings.models.values()):
+        yield
+        return
+    scripts = [load_script(path) for name in house.catalog.names() for path in house.catalog.scripts(name)]
+    with Rehearsal({script.key: script for script in scripts}).serve() as server:
+        os.environ[REHEARSAL_URL] = server.url
+        yield

@@ -1,0 +1,53 @@
+"""Starting a run: inputs are resolved and roles bound before anything is stored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from kontora_workflows.definition import Workflow, definition_hash
+from kontora_workflows.engine.ports import Doors
+from kontora_workflows.inputs import resolve_inputs
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.chain import canonical, digest
+from kontora_workflows.ledger.run import NewRun, Run
+
+
+@dataclass(frozen=True)
+class Start:
+    """What somebody asks for. `given` are inputs as typed; `bindings` override the configured ones by role."""
+
+    principal: str
+    trigger: Literal["rest", "cli", "schedule", "demo"]
+    given: dict[str, Any] = field(default_factory=dict)
+    bindings: dict[str, str] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    schedule_id: str | None = None
+    logical_at: int | None = None
+    deadline_at: int | None = None
+
+
+def start_run(ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *, today: date) -> tuple[Run, bool]:
+    """Store a run. Returns it, and whether it is new.
+
+    Raises `InputsInvalid`, `BindingMissing`, `UnknownKind`, `KeyReused`, `LedgerUnavailable`.
+    """
+    inputs = resolve_inputs(workflow, start.given, today=today)
+    roles = {name: {"interface": role.interface, "kind": role.kind} for name, role in workflow.roles.items()}
+    new = NewRun(
+        workflow=workflow.name,
+        definition_hash=definition_hash(workflow),
+        definition=canonical(json.loads(workflow.model_dump_json())),
+        inputs=inputs,
+        principal=start.principal,
+        trigger=start.trigger,
+        bindings=doors.bind(roles, start.bindings),
+        schedule_id=start.schedule_id,
+        logical_at=start.logical_at,
+        idempotency_key=start.idempotency_key,
+        request_hash=digest([workflow.name, start.given, start.bindings]),
+        deadline_at=start.deadline_at,
+    )
+    return ledger.runs.create(new)

@@ -1,0 +1,81 @@
+"""The sweeper: what is due is sent again, what ran out is ended, what is scheduled is started. Any number may run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kontora_workflows.cron import logical_date, next_fires
+from kontora_workflows.engine.engine import MAX_ATTEMPTS
+from kontora_workflows.engine.ports import BindingMissing, Doors, Sender
+from kontora_workflows.inputs import InputsInvalid
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.run import Failure
+from kontora_workflows.ledger.schedules import Schedule
+from kontora_workflows.starting import Start, start_run
+
+log = logging.getLogger("kontora.sweeper")
+
+
+@dataclass
+class Sweeper:
+    """One sweep at a time. `workflow_of` gives a workflow by name and raises `LookupError` for unknown ones."""
+
+    ledger: Ledger
+    doors: Doors
+    sender: Sender
+    workflow_of: Callable[[str], object]
+    resend_ms: int = 10_000
+
+    def sweep(self) -> int:
+        """Do what is due; return how many run ids were sent."""
+        self.ledger.approvals.expire()
+        self._end_overdue()
+        self._fire()
+        return self._send()
+
+    def _end_overdue(self) -> None:
+        for run in self.ledger.runs.overdue():
+            self.ledger.runs.end_idle(run.id, "timed_out", Failure("deadline", "The run passed its deadline."), by="sweeper")
+
+    def _send(self) -> int:
+        due = self.ledger.runs.to_send(self.resend_ms)
+        for run in due:
+            if run.state == "running" and run.attempts >= MAX_ATTEMPTS:
+                why = f"The run broke off {run.attempts} times without an end."
+                hint = f"See the worker's log; `kontora runs resume {run.id}` tries again."
+                self.ledger.runs.end_idle(run.id, "failed", Failure("poison", why, hint), by="sweeper")
+        ids = [run.id for run in due if not (run.state == "running" and run.attempts >= MAX_ATTEMPTS)]
+        self.ledger.runs.mark_sent(ids)
+        if ids:
+            self.sender.send(ids)
+        return len(ids)
+
+    def _fire(self) -> None:
+        for schedule in self.ledger.schedules.due():
+            try:
+                self._start(schedule)
+            except (LookupError, InputsInvalid, BindingMissing) as error:
+                log.error("schedule %s (%s) did not start: %s", schedule.id, schedule.workflow, error)
+            following = next_fires(schedule.cron, schedule.timezone, self.ledger.database.now())[0]
+            self.ledger.schedules.advance(schedule, following)
+
+    def _start(self, schedule: Schedule) -> None:
+        from kontora_workflows.definition import Workflow
+
+        workflow = self.workflow_of(schedule.workflow)
+        assert isinstance(workflow, Workflow)
+        assert schedule.next_at is not None
+        start = Start(
+            principal=schedule.principal,
+            trigger="schedule",
+            given=schedule.inputs,
+            schedule_id=schedule.id,
+            logical_at=schedule.next_at,
+        )
+        run, new = start_run(
+            self.ledger, self.doors, workflow, start, today=logical_date(schedule.next_at, schedule.timezone)
+        )
+        if new:
+            log.info("schedule %s fired run %s", schedule.id, run.id)
