@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -24,13 +25,16 @@ from kontora_workflows.definitions.problems import Path, Positions, Problem
 from kontora_workflows.definitions.report_check import ReportCheck
 from kontora_workflows.definitions.schedules import check_schedule
 from kontora_workflows.definitions.scope import ROOTS, Scope
-from kontora_workflows.definitions.tools import ToolCatalog, UnknownTools
+from kontora_workflows.definitions.tools import ToolCatalog, UnknownTools, returns
 from kontora_workflows.definitions.types import NoSuchPart, called, items_of, shape
 from kontora_workflows.inputs import NotOfType, read_input
 from kontora_workflows.loader import Loaded
 from kontora_workflows.references import ReferenceSyntax, nearest, parse, texts
 
 __all__ = ["ToolCatalog", "validate"]
+
+#: Braces as other tools write them; here they would stay text.
+_BARE = re.compile(r"(?<!\$)\{\{")
 
 
 def validate(workflow: Workflow | Loaded, *, tools: ToolCatalog | None = None) -> list[Problem]:
@@ -63,6 +67,9 @@ class _Check:
         for name, definition in self.workflow.inputs.items():
             self._input(definition, ("inputs", name))
         for name, agent in self.workflow.agents.items():
+            if "${{" in agent.instructions:
+                hint = "Hand the value over in `with` of the step that lets the agent work"
+                self.say(("agents", name, "instructions"), "Instructions are fixed: references are not filled in", hint)
             for position, tool in enumerate(agent.tools):
                 find_tool(tool, ("agents", name, "tools", position), self.tools, self.findings)
         for position, schedule in enumerate(self.workflow.schedules):
@@ -136,7 +143,7 @@ class _Check:
         if tool is None:
             return Any
         check_arguments(tool, name, given, path, scope, self.findings)
-        return tool.returns
+        return returns(tool)
 
     def _agent(self, step: AgentStep, path: Path) -> Any:
         self.agent_steps.append(step.id)
@@ -159,7 +166,7 @@ class _Check:
         item = Any if offered is None else items_of(offered)
         if item is None:
             self.say((*path, "for_each"), f"`for_each` needs a list, not {called(offered)}")
-        inner = scope.with_variable(step.as_, Any if item is None else item)
+        inner = scope.within_loop(step.id, step.as_, Any if item is None else item)
         if step.key is not None and shape(reference_type(step.key, inner)) in ("list", "object"):
             self.say((*path, "key"), "`key` has to be a single value that names an item", "Take one of its fields")
         return inner
@@ -167,6 +174,8 @@ class _Check:
     def _texts(self, value: Any, path: Path, scope: Scope) -> None:
         """Check every reference inside a value."""
         for at, text in texts(value, path):
+            if _BARE.search(text):
+                self.say(at, "`{{ }}` is not a reference", "Write it with a dollar: ${{ inputs.name }}")
             try:
                 for reference in parse(text).references:
                     scope.type_of(reference)

@@ -33,7 +33,9 @@ def check_schedule(schedule: Schedule, path: Path, workflow: Workflow, findings:
     except InputsInvalid as error:
         for problem in error.problems:
             name = problem.pointer.rpartition("/")[2]
-            findings.say((*path, "inputs", name), f"The input `{name}` {problem.message}", key=name in schedule.inputs)
+            # A default that cannot be read is said where the default is.
+            if name in schedule.inputs or workflow.inputs[name].required:
+                findings.say((*path, "inputs", name), f"The input `{name}` {problem.message}", key=True)
 
 
 def time_zone(name: str) -> ZoneInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -40,6 +40,7 @@ class Scope:
     inputs: Mapping[str, Any]
     steps: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
+    within: Set[str] = frozenset()
     #: Every step of the workflow and the loop it is in, to explain why one cannot be seen.
     loops: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -53,9 +54,9 @@ class Scope:
         """Return what is visible after a step."""
         return replace(self, steps={**self.steps, name: annotation})
 
-    def with_variable(self, name: str, annotation: Any) -> Scope:
-        """Return what is visible inside a loop."""
-        return replace(self, variables={**self.variables, name: annotation})
+    def within_loop(self, loop: str, variable: str, annotation: Any) -> Scope:
+        """Return what is visible inside the loop of the step `loop`."""
+        return replace(self, within={*self.within, loop}, variables={**self.variables, variable: annotation})
 
     def type_of(self, reference: Reference) -> Any:
         """Return the type of what a reference leads to. Raises `NoSuchPart`."""
@@ -84,7 +85,7 @@ class Scope:
         if name not in self.loops:
             return _no_such(f"There is no step `{name}`", name, self.loops)
         loop = self.loops[name]
-        if loop is not None and not any(self.loops.get(seen) == loop for seen in self.steps):
+        if loop is not None and loop not in self.within:
             return NoSuchPart(f"The step `{name}` runs for each item of `{loop}` and cannot be seen here", "")
         return NoSuchPart(f"The step `{name}` has not run yet here", "Refer to steps above this one")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any, get_type_hints
 
-from kontora_connectors import INTERFACES, Connector, Interface, Tool
+from kontora_connectors import INTERFACES, Connector, Tool
 from kontora_connectors.registry import BrokenPlugin, UnknownKind, load
 
 from kontora_workflows.definition import Role
@@ -31,15 +32,21 @@ class ToolCatalog:
                 near = nearest(role.interface, INTERFACES)
                 hint = f"Did you mean `{near}`?" if near else f"There is: {', '.join(INTERFACES)}"
                 raise UnknownTools(f"There is no interface `{role.interface}`", hint)
-            return _tools_of(INTERFACES[role.interface])
+            return _tools_of(role.interface)
         try:
             return load(role.kind or "").tools()
         except (UnknownKind, BrokenPlugin) as error:
             raise UnknownTools(str(error)) from None
 
 
+def returns(tool: Tool) -> Any:
+    """Return the type of a tool's answer; `Any` if its method does not say."""
+    return get_type_hints(tool.method, include_extras=True).get("return", Any)
+
+
 @cache
-def _tools_of(interface: type[Interface]) -> Mapping[str, Tool]:
-    """List the tools of an interface the way the connectors' door does."""
-    provider = type(interface.__name__, (interface, Connector), {})
-    return provider.tools()
+def _tools_of(interface: str) -> Mapping[str, Tool]:
+    """List the tools of an interface the way the connectors' door does, for a class that adds nothing to it."""
+    provider: Any = type(interface, (INTERFACES[interface], Connector), {})
+    tools: Mapping[str, Tool] = provider.tools()
+    return tools
