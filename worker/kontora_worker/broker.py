@@ -70,5 +70,7 @@ class CelerySender:
             try:
                 self._app.send_task(TASK, args=[run_id], retry=False)
             except (OperationalError, OSError) as error:
-                log.warning("the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id)
+                log.warning(
+                    "the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id
+                )
                 return

@@ -76,8 +76,12 @@ class ConfiguredDoors:
             except SettingsInvalid as error:
                 raise BindingMissing(f"The connector {instance!r} is not set up: {error}") from None
             except ValidationError as error:
-                said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-                raise BindingMissing(f"The connector {instance!r} is not set up: {said}.", "Mend kontora.toml.") from None
+                said = "; ".join(
+                    f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+                )
+                raise BindingMissing(
+                    f"The connector {instance!r} is not set up: {said}.", "Mend kontora.toml."
+                ) from None
             self._open[instance] = cls(config, instance=instance)
         return self._open[instance]
 

@@ -113,6 +113,7 @@ def _rehearsal_url() -> str:
     url = os.environ.get(REHEARSAL_URL)
     if not url:
         raise ModelUnavailable(
-            "The rehearsal server is not there.", hint="It runs inside `kontora worker`; start that, then resume the run."
+            "The rehearsal server is not there.",
+            hint="It runs inside `kontora worker`; start that, then resume the run.",
         )
     return url

@@ -80,7 +80,9 @@ def load_settings(home: str | None = None) -> Settings:
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise SettingsInvalid(f"{file} cannot be read: {error}. Mend it, or write a new one: kontora init.") from None
+            raise SettingsInvalid(
+                f"{file} cannot be read: {error}. Mend it, or write a new one: kontora init."
+            ) from None
         origin = dict.fromkeys(values, str(file))
     for name in _FROM_ENVIRONMENT:
         variable = f"KONTORA_{name.upper()}"
@@ -95,7 +97,9 @@ def load_settings(home: str | None = None) -> Settings:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         where = origin.get(str(first["loc"][0]), str(file))
-        raise SettingsInvalid(f"The setting {name!r} ({where}) is wrong: {first['msg']}. See docs/settings.md.") from None
+        raise SettingsInvalid(
+            f"The setting {name!r} ({where}) is wrong: {first['msg']}. See docs/settings.md."
+        ) from None
 
 
 def _places(home: str | None) -> tuple[Path, Path]:

@@ -38,7 +38,9 @@ def zone_of(timezone: str) -> ZoneInfo:
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ScheduleInvalid(f"There is no time zone {timezone!r}. Use an IANA name such as Europe/Moscow or UTC.") from None
+        raise ScheduleInvalid(
+            f"There is no time zone {timezone!r}. Use an IANA name such as Europe/Moscow or UTC."
+        ) from None
 
 
 def logical_date(logical_ms: int, timezone: str) -> date:

@@ -37,7 +37,9 @@ class Sweeper:
 
     def _end_overdue(self) -> None:
         for run in self.ledger.runs.overdue():
-            self.ledger.runs.end_idle(run.id, "timed_out", Failure("deadline", "The run passed its deadline."), by="sweeper")
+            self.ledger.runs.end_idle(
+                run.id, "timed_out", Failure("deadline", "The run passed its deadline."), by="sweeper"
+            )
 
     def _send(self) -> int:
         due = self.ledger.runs.to_send(self.resend_ms)

@@ -1,7 +1,6 @@
 """The first ledger."""
 
 from alembic import op
-
 from kontora_workflows.ledger.tables import APPEND_ONLY, metadata
 
 revision = "0001"
