@@ -19,12 +19,15 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /
 COPY --from=build /opt/kontora /opt/kontora
 ENV PATH=/opt/kontora/bin:$PATH \
     KONTORA_HOME=/data \
+    KONTORA_HOST=0.0.0.0 \
+    KONTORA_PORT=8765 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /data
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8765
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8765/readyz', timeout=4)"]
 ENTRYPOINT ["kontora"]
-CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
+# It listens on every address of its container, so it wants a KONTORA_API_TOKEN.
+CMD ["serve"]

