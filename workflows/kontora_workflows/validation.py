@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
-
-from kontora_agents.runner import AgentOutcome
+from typing import Any, Union
 
 from kontora_workflows.definition import (
     AgentStep,
@@ -23,6 +21,7 @@ from kontora_workflows.definitions.calls import Tools, check_arguments, find_too
 from kontora_workflows.definitions.findings import Findings
 from kontora_workflows.definitions.problems import Path, Positions, Problem
 from kontora_workflows.definitions.report_check import ReportCheck
+from kontora_workflows.definitions.results import AgentResult, ApprovalResult, LoopResult, Skipped
 from kontora_workflows.definitions.schedules import check_schedule
 from kontora_workflows.definitions.scope import ROOTS, Scope
 from kontora_workflows.definitions.tools import ToolCatalog, UnknownTools, returns
@@ -117,7 +116,8 @@ class _Check:
             self._texts(key, (*here, "key"), inner)
             for name in ("when", "for_each"):
                 self._one_reference(own.get(name), (*here, name))
-            scope = scope.with_step(step.id, self._step(step, here, scope, inner))
+            result = self._step(step, here, scope, inner)
+            scope = scope.with_step(step.id, Union[result, Skipped] if step.when else result)  # noqa: UP007 - a value
         return scope
 
     def _step(self, step: Step, path: Path, scope: Scope, inner: Scope) -> Any:
@@ -125,18 +125,19 @@ class _Check:
         if isinstance(step, CallStep):
             return self._call(step.call, step.with_, path, scope)
         if isinstance(step, ApprovalStep):
-            self._call(step.approval.call, step.approval.with_, (*path, "approval"), scope)
-        elif isinstance(step, AgentStep):
+            given = self._call(step.approval.call, step.approval.with_, (*path, "approval"), scope)
+            return ApprovalResult[given]  # type: ignore[valid-type] # a type made at run time
+        if isinstance(step, AgentStep):
             return self._agent(step, path)
-        elif isinstance(step, ReportStep):
+        if isinstance(step, ReportStep):
             for at, text in _references_of(step):
                 self._one_reference(text, (*path, "report", *at))
             ReportCheck(path, scope, self.agent_steps, self.findings).check(step)
-        else:
-            before = list(self.agent_steps)
-            self._steps(step.steps, (*path, "steps"), inner)
-            self.agent_steps = before
-        return Any
+            return Any
+        before = list(self.agent_steps)
+        self._steps(step.steps, (*path, "steps"), inner)
+        self.agent_steps = before
+        return LoopResult
 
     def _call(self, name: str, given: dict[str, Any], path: Path, scope: Scope) -> Any:
         tool = find_tool(name, (*path, "call"), self.tools, self.findings)
@@ -152,7 +153,7 @@ class _Check:
             known = ", ".join(self.workflow.agents) or "none"
             hint = f"Did you mean `{near}`?" if near else f"Agents of this workflow: {known}"
             self.say((*path, "agent"), f"There is no agent `{step.agent}`", hint)
-        return AgentOutcome
+        return AgentResult
 
     def _inside(self, step: ForEachStep, path: Path, scope: Scope) -> Scope:
         """Return what is visible inside a loop."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kontora_workflows.definitions.findings import Findings
 from kontora_workflows.definitions.problems import Problem, WorkflowInvalid
 from kontora_workflows.loader import Loaded, load_file
 from kontora_workflows.references import nearest
@@ -56,11 +57,15 @@ class Catalog:
     def get(self, name: str) -> Loaded:
         """Return a workflow. Raises `UnknownWorkflow`; `WorkflowInvalid` if the file of this name is broken."""
         shelf = self._look()
-        if name in shelf.good:
-            return shelf.good[name][1]
+        path, found = shelf.good.get(name, (None, None))
+        if found is not None and not _is_shipped(path):
+            return found
+        # A broken file of the user's is not answered with the shipped workflow that it stands for.
         for broken in shelf.broken:
-            if name in (broken.path.stem, broken.path.parent.name):
+            if name == (broken.path.parent.name if broken.path.name == "workflow.yaml" else broken.path.stem):
                 raise WorkflowInvalid(broken.problems)
+        if found is not None:
+            return found
         near = nearest(name, shelf.good)
         known = f"There is: {', '.join(sorted(shelf.good)) or 'none'}."
         raise UnknownWorkflow(f"There is no workflow {name!r}.", f"Did you mean {near!r}?" if near else known)
@@ -89,12 +94,12 @@ class Catalog:
                 continue
             name = found.workflow.name
             if name in own:
-                place = found.positions.value(("name",))
-                where = (place.line, place.column) if place else (None, None)
-                message, hint = f"{good[name][0]} has the name `{name}` already", "Give one of them another name"
-                broken.append(Broken(path, [Problem(found.source, *where, "name", message, hint)]))
+                findings = Findings(found.source, found.positions)
+                message = f"{good[name][0]} has the name `{name}` already"
+                findings.say(("name",), message, "Give one of them another name")
+                broken.append(Broken(path, findings.problems))
                 continue
-            if SHIPPED not in path.parents:
+            if not _is_shipped(path):
                 own.add(name)
             good[name] = path, found
         return _Shelf(good, broken)
@@ -120,3 +125,7 @@ class Catalog:
                 known = (state, error.problems)
             self._read[path] = known
         return known[1]
+
+
+def _is_shipped(path: Path | None) -> bool:
+    return path is not None and SHIPPED in path.parents

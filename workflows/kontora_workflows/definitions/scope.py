@@ -8,9 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel
-
 from kontora_workflows.definition import ForEachStep, InputType, Step, Workflow
+from kontora_workflows.definitions.results import RunFacts
 from kontora_workflows.definitions.types import NoSuchPart, follow
 from kontora_workflows.references import Field, Reference, nearest
 
@@ -24,13 +23,6 @@ _INPUT_TYPES: dict[InputType, type] = {
     "boolean": bool,
     "date": date,
 }
-
-
-class RunFacts(BaseModel):
-    """What `${{ run }}` holds."""
-
-    id: str
-    started_on: date
 
 
 @dataclass(frozen=True)

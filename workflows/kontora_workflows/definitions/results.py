@@ -1,0 +1,55 @@
+"""What later steps can refer to once a step is done."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Generic, TypeVar
+
+from kontora_agents.runner import AgentOutcome
+from pydantic import BaseModel
+
+T = TypeVar("T")
+
+
+class RunFacts(BaseModel):
+    """What `${{ run }}` holds."""
+
+    id: str
+    workflow: str
+    started_on: date
+
+
+class Skipped(BaseModel):
+    """What a step leaves whose `when` was falsy."""
+
+    skipped: bool
+
+
+class AgentResult(AgentOutcome):
+    """What an agent step leaves."""
+
+    agent: str
+    server: str
+
+
+class ApprovalResult(BaseModel, Generic[T]):
+    """What an approval step leaves: the decision, and what the call gave after a yes."""
+
+    decision: str
+    result: T | None
+    message: str
+
+
+class LoopItem(BaseModel):
+    """What came of one item of a loop."""
+
+    key: str
+    run: str
+    state: str
+
+
+class LoopResult(BaseModel):
+    """What a `for_each` step leaves."""
+
+    items: list[LoopItem]
+    succeeded: int
