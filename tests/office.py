@@ -126,7 +126,8 @@ class Office:
         """Let a new worker take each queued run of the family until nothing is due."""
         for _ in range(50):
             due = [one for one in self.ledger.runs.family(run.id) if one.state == "queued"]
-            if not any([self.worker().work(one.id) for one in due]):
+            worked = [self.worker().work(one.id) for one in due]
+            if not any(worked):
                 break
         return self.ledger.runs.get(run.id)
 

@@ -173,7 +173,7 @@ def test_a_lookup_settles_a_write_whose_worker_died_before_saying_how_it_went(le
 
         # Given a worker that dies right after the write reached the notebook
         engine, add = here.worker("doomed"), the_end()
-        here.notebook.note_by_key = add  # type: ignore[method-assign]
+        here.notebook.note_by_key = add  # type: ignore[method-assign,assignment]
         with pytest.raises(SystemExit):
             engine.work(run.id)
         del here.notebook.note_by_key

@@ -1,4 +1,4 @@
-"""What runs in the processes of the Celery pool: `python -m kontora_worker.celery_worker`, started by the supervisor."""
+"""The Celery pool: `python -m kontora_worker.celery_worker`, started by the supervisor."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ConfiguredModels:
         if name not in self._models:
             raise ModelMissing(
                 f"No model {name!r} is configured.",
-                hint='Install Ollama and a model that can call tools, then add [models.default] name = "…" to kontora.toml.',
+                hint="Install Ollama and a model that calls tools; name it under [models.default] in kontora.toml.",
             )
         settings = self._models[name]
         if settings.server == "rehearsal":

@@ -88,7 +88,7 @@ def _rehearsing(house: House) -> Iterator[None]:
     if not any(model.server == "rehearsal" for model in house.settings.models.values()):
         yield
         return
-    scripts = [load_script(path) for name in house.catalog.names() for path in house.catalog.scripts(name)]
+    scripts = [load_script(path) for name in house.catalog.names() for path in house.catalog.rehearsals(name)]
     with Rehearsal({script.key: script for script in scripts}).serve() as server:
         os.environ[REHEARSAL_URL] = server.url
         yield

@@ -54,8 +54,8 @@ class Database:
             self.engine: Engine = create_engine(parsed, **options)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise LedgerUnavailable(
-                f"The ledger's database URL cannot be used: {error}. Set KONTORA_DATABASE_URL to an SQLAlchemy URL such as "
-                "postgresql+psycopg://user@host/kontora (and install kontora[postgres]), or unset it to use SQLite."
+                f"The ledger's database URL cannot be used: {error}. Set KONTORA_DATABASE_URL to an SQLAlchemy URL such "
+                "as postgresql+psycopg://user@host/kontora (with kontora[postgres] installed), or unset it for SQLite."
             ) from None
         except OSError as error:
             raise LedgerUnavailable(
@@ -114,8 +114,8 @@ class Database:
             return
         if current is not None and current > REVISION:
             raise LedgerTooNew(
-                f"This ledger has schema {current}, newer than this Kontora knows ({REVISION}). Install the newer version; "
-                "nothing was changed."
+                f"This ledger has schema {current}, newer than this Kontora knows ({REVISION}). "
+                "Install the newer version; nothing was changed."
             )
         from alembic import command  # 0.6 s to import, needed once in a database's life
         from alembic.config import Config

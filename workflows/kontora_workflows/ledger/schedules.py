@@ -62,7 +62,7 @@ class Schedules:
         origin: str,
         principal: str,
     ) -> tuple[Schedule, bool]:
-        """Store a schedule; the same workflow, cron, zone and inputs are stored once. Returns it and whether it is new."""
+        """Store a schedule, the same one once. Returns it and whether it is new."""
         same = {"workflow": workflow, "cron": cron, "timezone": timezone, "inputs": canonical(inputs)}
         row = {"id": f"sch_{ULID()}", "enabled": True, "origin": origin, "next_at": next_at, "principal": principal}
         try:
