@@ -191,20 +191,19 @@ def _loaded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def wrong_public_names(root: Path) -> list[str]:
-    """Find packages whose `__init__` imports names that `__all__` lacks, lists names it has not, or is unsorted."""
+    """Find packages whose `__init__` takes names from its own modules that `__all__` lacks, lists names it has not, or
+    is unsorted. An `__init__` with code of its own and without `__all__` is a module like any other."""
     found = []
     for path, tree in sources(root).items():
         if path.parts[0] not in ROOMS or path.name != "__init__.py":
             continue
-        listed = _listed(tree)
-        there = set(_defined(tree))
-        public = {name for name in there if not name.startswith("_")}
-        lazy = "__getattr__" in there
+        listed, defined, taken = _listed(tree), set(_defined(tree)), set(_imported(tree))
         if listed != sorted(listed, key=_rank):
             found.append(f"{path}: __all__ is not sorted")
-        if not lazy and (ghosts := set(listed) - there):
+        if "__getattr__" not in defined and (ghosts := set(listed) - defined - taken):
             found.append(f"{path}: __all__ lists what is not there: {sorted(ghosts)}")
-        if unlisted := public - set(listed) - {"annotations", "Any", "TYPE_CHECKING"}:
+        public = set(_imported(tree, ".".join(path.parts[1:-1]))) | (defined if listed else set())
+        if unlisted := {name for name in public if not name.startswith("_")} - set(listed):
             found.append(f"{path}: public but not in __all__: {sorted(unlisted)}")
     return found
 
@@ -226,11 +225,19 @@ def _listed(tree: ast.Module) -> list[str]:
     return []
 
 
-def _defined(tree: ast.Module) -> Iterator[str]:
+def _imported(tree: ast.Module, below: str = "") -> Iterator[str]:
+    """Yield the names that a module imports, all or those from below a package."""
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            source = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+            own = source.startswith(f"{below}.") or bool(getattr(node, "level", 0))
+            if own or not below:
+                yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign):
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))

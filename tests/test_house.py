@@ -113,6 +113,7 @@ BAD: list[tuple[Rule, dict[str, str], str]] = [
     (house.wrong_public_names, {f"{ROOM}/__init__.py": "from a import b, C\n__all__ = ['b', 'C']"}, "not sorted"),
     (house.wrong_public_names, {f"{ROOM}/__init__.py": "from a import C\n__all__ = ['C', 'D']"}, "not there: ['D']"),
     (house.wrong_public_names, {f"{ROOM}/__init__.py": "from a import C\ndef d(): ...\n__all__ = ['C']"}, "['d']"),
+    (house.wrong_public_names, {f"{ROOM}/__init__.py": "from kontora_agents.a import B"}, "['B']"),
 ]
 
 
@@ -141,6 +142,7 @@ GOOD = {
         def later() -> None:
             from kontora_agents import b
         """,
+    f"{ROOM}/c/__init__.py": "from pathlib import Path\nfrom kontora_agents.a import ONE\nclass C: ...",
     f"{ROOM}/b.py": "from kontora_agents.a import ONE\nclass B: ...",
 }
 
