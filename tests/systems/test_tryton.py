@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from kontora_connectors.canonical import Bucket, Invoice
-from kontora_connectors.errors import Forbidden, Invalid, NotFound, Unavailable
-from kontora_connectors.registry import load
+from kontora_connectors.errors import Forbidden, NotFound
 from kontora_connectors.tryton import Tryton, TrytonConfig
 from kontora_connectors.tryton.tables import metadata
 from sqlalchemy import create_engine, make_url, select, text
@@ -270,29 +269,6 @@ def test_what_does_not_exist_is_not_found(erp: Tryton, wrong: str) -> None:
             erp.receivables_ageing(END, company=wrong)
 
 
-def test_a_database_that_is_not_tryton_s_is_named_as_such(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'other.db'}"
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE account_move (id INTEGER)"))
-    engine.dispose()
-    erp = connect(url)
-    with pytest.raises(Invalid, match="no table 'company_company': is it the right system and version"):
-        erp.receivables_ageing(END)
-    assert not erp.check().ok
-    assert "company_company" in erp.check().detail
-    erp.close()
-
-
-def test_a_database_that_is_not_there_is_unavailable_and_not_created(tmp_path: Path) -> None:
-    erp = connect(f"sqlite:///{tmp_path / 'missing.db'}")
-    with pytest.raises(Unavailable, match="missing"):
-        erp.companies()
-    assert not erp.check().ok
-    erp.close()
-    assert not list(tmp_path.iterdir())
-
-
 def test_reading_changes_nothing(erp: Tryton, tryton_url: str) -> None:
     path = Path(make_url(tryton_url).database or "")
     before = path.read_bytes()
@@ -300,7 +276,3 @@ def test_reading_changes_nothing(erp: Tryton, tryton_url: str) -> None:
     assert path.read_bytes() == before
     with pytest.raises(Forbidden), erp.reading() as connection:
         connection.execute(text("UPDATE account_invoice SET state = 'paid'"))
-
-
-def test_the_kind_is_found_through_its_entry_point() -> None:
-    assert load("tryton") is Tryton

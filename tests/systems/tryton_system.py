@@ -43,7 +43,7 @@ def tryton_environment() -> Path:
         made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
         if made.returncode:
             shutil.rmtree(home, ignore_errors=True)
-            why = (made.stderr.strip() or made.stdout.strip() or "no reason given").splitlines()[-1]
+            why = (made.stderr.strip() or made.stdout.strip() or "no reason given").splitlines()[-1].strip()
             raise Missing(
                 f"Tryton 8.2 could not be installed ({why}). "
                 "To get it, once, run this with the package index within reach: make systems"

@@ -1,8 +1,9 @@
 """The door to Tryton 8.2 on PostgreSQL or SQLite: reads only, by SQL.
 
-Exact at every date, also past ones: each customer's total, and with it each bucket where no payment is open. What is
-not exact for a past date: drafts are never in, but a move that was backdated, deleted or unreconciled since then counts
-as the books have it today; and while an invoice of several instalments was paid in part, the oldest one counts as paid.
+The total of a customer is exact at every date, and so are its buckets with these words added: a past date is told from
+the books as they are today, so what was backdated, deleted or unreconciled since then counts as it is now, and a
+reconciliation counts from the latest date of its moves, whenever it was made. While an invoice of several instalments
+is paid in part, the oldest one counts as paid. Moves that are not posted are never in.
 """
 
 from __future__ import annotations

@@ -28,22 +28,22 @@ def describe(connection: Connection, found: Sequence[Document], as_of: date, cod
     return [
         _unallocated(each, each.line, as_of, code, zero)
         if each.line
-        else _invoice(each, rows[each.invoice], gross[each.invoice or 0], as_of, code, zero)
+        else _invoice(each, rows[each.invoice], gross[each.party, each.invoice], as_of, code, zero)
         for each in found
     ]
 
 
-def _gross(connection: Connection, ids: Sequence[int], zero: Decimal) -> dict[int, Decimal]:
-    """Return what each invoice was made out for, in the company's currency: a reschedule adds nothing to it."""
+def _gross(connection: Connection, ids: Sequence[int], zero: Decimal) -> dict[tuple[int, int | None], Decimal]:
+    """Return what each party was to pay on each invoice in the company's currency: a reschedule adds nothing to it."""
     own = own_moves()
     query = (
-        select(own.c.invoice, line.c.debit, line.c.credit)
+        select(line.c.party, own.c.invoice, line.c.debit, line.c.credit)
         .join_from(own, line, and_(line.c.move == own.c.move, line.c.account == own.c.account))
         .where(own.c.invoice.in_(ids))
     )
-    gross: dict[int, Decimal] = defaultdict(lambda: zero)
+    gross: dict[tuple[int, int | None], Decimal] = defaultdict(lambda: zero)
     for row in connection.execute(query):
-        gross[row.invoice] += row.debit - row.credit
+        gross[row.party, row.invoice] += row.debit - row.credit
     return gross
 
 
