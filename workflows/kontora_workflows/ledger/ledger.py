@@ -24,7 +24,11 @@ class Ledger:
         """Open the ledger and bring its schema up to date. Raises `LedgerUnavailable`, `LedgerTooNew`."""
         self.database = Database(url)
         if migrate:
-            self.database.migrate()
+            try:
+                self.database.migrate()
+            except BaseException:
+                self.database.close()
+                raise
         self.entries = Entries(self.database)
         self.runs = Runs(self.database, self.entries)
         self.approvals = Approvals(self.database, self.entries)
