@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 from celery import signals
 
@@ -21,6 +22,7 @@ log = logging.getLogger("kontora.worker")
 def main() -> None:
     """Run a Celery worker until SIGTERM, or until its parent is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("kombu").setLevel(logging.ERROR)  # it wonders at a transport without a host
     settings = load_settings()
     app = make_celery(settings)
     house = House(settings)
@@ -39,8 +41,10 @@ def main() -> None:
     signals.worker_process_init.connect(fresh, weak=False)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     concurrency = os.environ.get("KONTORA_CONCURRENCY", "2")
-    app.worker_main(
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+    app.start(
         [
+            "--quiet",
             "worker",
             f"--concurrency={concurrency}",
             "--loglevel=WARNING",

@@ -64,7 +64,7 @@ class Supervisor:
         environment["KONTORA_CONCURRENCY"] = str(self._concurrency)
         command = [sys.executable, "-m", "kontora_worker.celery_worker"]
         # A session of its own: Ctrl-C reaches us, and we end the pool in order.
-        self._pool = subprocess.Popen(command, env=environment, start_new_session=True)
+        self._pool = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)
 
     def _end_pool(self) -> None:
         if self._pool is None:
