@@ -67,7 +67,7 @@ class House:
     @cached_property
     def engine(self) -> Engine:
         """The engine of this process."""
-        owner = f"{socket.gethostname()}:{os.getpid()}"
+        owner = f"{pool_name(os.getppid())}:{os.getpid()}"
         lease_ms = int(self.settings.lease_s * 1000)
         return Engine(self.ledger, self.doors, self.models, self.sender, AutogenRunner(), owner, lease_ms)
 
@@ -107,6 +107,11 @@ class House:
         for name in ("doors", "ledger"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+
+def pool_name(pid: int) -> str:
+    """How the ledger names the processes below `pid` on this machine, up to their own number."""
+    return f"{socket.gethostname()}:{pid}"
 
 
 def _rehearsal_url() -> str:

@@ -54,8 +54,8 @@ class Database:
             self.engine: Engine = create_engine(parsed, **options)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise LedgerUnavailable(
-                f"The ledger's database URL cannot be used: {error}. Set KONTORA_DATABASE_URL to an SQLAlchemy URL such "
-                "as postgresql+psycopg://user@host/kontora (with kontora[postgres] installed), or unset it for SQLite."
+                f"The ledger's database URL cannot be used: {error}. Set KONTORA_DATABASE_URL to an SQLAlchemy URL "
+                "such as postgresql+psycopg://user@host/kontora (with kontora[postgres] installed), or unset it for SQLite."
             ) from None
         except OSError as error:
             raise LedgerUnavailable(

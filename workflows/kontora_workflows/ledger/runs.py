@@ -354,6 +354,12 @@ class Runs:
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query)]
 
+    def held_by(self, owner_prefix: str) -> bool:
+        """Whether any worker whose name begins so works on a run."""
+        query = select(exists().where(R.state == "running", R.owner.startswith(owner_prefix, autoescape=True)))
+        with self._database.read() as connection:
+            return bool(connection.execute(query).scalar())
+
     def busy(self) -> bool:
         """Whether any run is queued or running."""
         query = select(exists().where(R.state.in_(("queued", "running"))))
