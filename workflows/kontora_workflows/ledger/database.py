@@ -55,7 +55,7 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise LedgerUnavailable(
                 f"The ledger's database URL cannot be used: {error}. Set KONTORA_DATABASE_URL to an SQLAlchemy URL "
-                "such as postgresql+psycopg://user@host/kontora (with kontora[postgres] installed), or unset it for SQLite."
+                "(PostgreSQL: postgresql+psycopg://user@host/kontora, with kontora[postgres]), or unset it for SQLite."
             ) from None
         except OSError as error:
             raise LedgerUnavailable(
