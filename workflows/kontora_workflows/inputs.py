@@ -7,7 +7,8 @@ text without exponent or trailing zeros, dates become ISO dates; these forms are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -67,12 +68,19 @@ def read_input(definition: Input, value: Any, *, today: date) -> Value:
         raise NotOfType(f"is missing: it is required ({definition.type})")
     read = _READERS[definition.type](value, today)
     if definition.enum is not None:
-        allowed = [_READERS[definition.type](item, today) for item in definition.enum]
+        allowed = list(_offered(definition, today))
         if read not in allowed:
             near = nearest(str(read), map(str, allowed))
             meant = f". Did you mean {near!r}?" if near else ""
             raise NotOfType(f"is {read!r}; it has to be one of {', '.join(map(str, allowed))}{meant}")
     return read
+
+
+def _offered(definition: Input, today: date) -> Iterator[Value]:
+    """Yield the choices of an input; one that is not of its type can never be taken."""
+    for item in definition.enum or []:
+        with suppress(NotOfType):
+            yield _READERS[definition.type](item, today)
 
 
 def inputs_schema(workflow: Workflow) -> dict[str, Any]:

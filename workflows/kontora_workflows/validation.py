@@ -21,7 +21,7 @@ from kontora_workflows.definitions.calls import Tools, check_arguments, find_too
 from kontora_workflows.definitions.findings import Findings
 from kontora_workflows.definitions.problems import Path, Positions, Problem
 from kontora_workflows.definitions.report_check import ReportCheck
-from kontora_workflows.definitions.results import AgentResult, ApprovalResult, LoopResult, Skipped
+from kontora_workflows.definitions.results import AgentResult, ApprovalResult, LoopResult, ReportResult, Skipped
 from kontora_workflows.definitions.schedules import check_schedule
 from kontora_workflows.definitions.scope import ROOTS, Scope
 from kontora_workflows.definitions.tools import ToolCatalog, UnknownTools, returns
@@ -133,7 +133,7 @@ class _Check:
             for at, text in _references_of(step):
                 self._one_reference(text, (*path, "report", *at))
             ReportCheck(path, scope, self.agent_steps, self.findings).check(step)
-            return Any
+            return ReportResult
         before = list(self.agent_steps)
         self._steps(step.steps, (*path, "steps"), inner)
         self.agent_steps = before

@@ -127,7 +127,13 @@ class _Walk:
         found: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._wrong(node, path, *_about_key(key))
+                half_a_reference = isinstance(key, yaml.MappingNode)
+                said = (
+                    about_braces(with_dollar=False)
+                    if half_a_reference
+                    else ("A key has to be a text", "Put it in quotes")
+                )
+                self._wrong(node if half_a_reference else key, path, *said)
             elif key.tag != _TAG + "str":
                 self._wrong(key, path, f"The key `{key.value}` is not a text", "Put it in quotes")
             elif key.value in found:
@@ -146,13 +152,6 @@ class _Walk:
     def _wrong(self, node: yaml.Node, path: Path, message: str, hint: str) -> None:
         place = _place(node)
         self.problems.append(Problem(self.source, place.line, place.column, path_text(path), message, hint))
-
-
-def _about_key(key: yaml.Node) -> tuple[str, str]:
-    """Say why a key is not one: most often it is half a reference."""
-    if isinstance(key, yaml.MappingNode):
-        return about_braces(with_dollar=False)
-    return "A key has to be a text", "Put it in quotes"
 
 
 def _is_absent(node: yaml.Node) -> bool:

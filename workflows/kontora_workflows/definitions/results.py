@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kontora_agents.runner import AgentOutcome
 from pydantic import BaseModel
@@ -53,3 +53,18 @@ class LoopResult(BaseModel):
 
     items: list[LoopItem]
     succeeded: int
+
+
+class ReportFacts(BaseModel):
+    """One file of a report."""
+
+    id: str
+    name: str
+    media_type: str
+
+
+class ReportResult(BaseModel):
+    """What a report step leaves."""
+
+    artifacts: list[ReportFacts]
+    figures: Any

@@ -81,11 +81,14 @@ _FOREIGN_KEYS = {
 def problems_of(error: ValidationError, data: Any, source: str, positions: Positions) -> list[Problem]:
     """Return one problem for each thing that is wrong with `data`."""
     found = _branchless(_sections_apart(error.errors(), data))
+    # A key that is written wrong is one problem, not one about the wrong key and one about the right one.
+    meant = {(*_path(item)[:-1], _meant_key(_path(item), data)) for item in found if item["type"] == "extra_forbidden"}
+    found = [item for item in found if item["type"] != "missing" or _path(item) not in meant]
     return [_problem(item, data, source, positions) for item in found]
 
 
 def _problem(item: ErrorDetails, data: Any, source: str, positions: Positions) -> Problem:
-    path: Path = tuple(part for part in item["loc"] if part != "[key]")
+    path = _path(item)
     about_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
     message, hint = _said(item, path, data)
     if item["type"] == "step_kind" and (wrong := _mistyped_kind(item["ctx"]["keys"])):
@@ -94,6 +97,15 @@ def _problem(item: ErrorDetails, data: Any, source: str, positions: Positions) -
     return Problem(
         source, place.line if place else None, place.column if place else None, path_text(path), message, hint
     )
+
+
+def _path(item: ErrorDetails) -> Path:
+    return tuple(part for part in item["loc"] if part != "[key]")
+
+
+def _meant_key(path: Path, data: Any) -> str | None:
+    """Return the key of the form that the unknown one at the end of `path` was most likely meant to be."""
+    return nearest(str(path[-1]), _keys_at(path[:-1], data))
 
 
 def _said(item: ErrorDetails, path: Path, data: Any) -> tuple[str, str]:
@@ -129,7 +141,7 @@ def _fill(message: str, facts: dict[str, Any]) -> str:
 def _about_unknown_key(path: Path, data: Any) -> tuple[str, str]:
     key = str(path[-1])
     known = _keys_at(path[:-1], data)
-    near = nearest(key, known)
+    near = _meant_key(path, data)
     hint = f"Did you mean `{near}`?" if near else _FOREIGN_KEYS.get(key, "")
     around = f"`{path_text(path[:-1])}`" if path[:-1] else "A workflow"
     return f"{around} has no key `{key}`", hint or f"There is: {', '.join(known)}"
