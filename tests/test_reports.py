@@ -275,7 +275,7 @@ def test_the_chart_can_be_read_without_seeing_it() -> None:
     (svg,) = page.all("svg")
     named = str(svg["aria-labelledby"]).split()
     assert named == [page.all("title")[1]["id"], page.all("desc")[0]["id"]]
-    assert "current: 9,292,452.26\u00a0RUB; 1-30: \u22121,380,115.00\u00a0RUB" in page.words
+    assert "Not yet due: 9,292,452.26\u00a0RUB; 1-30: \u22121,380,115.00\u00a0RUB" in page.words
 
 
 # The prose
