@@ -167,6 +167,7 @@ BAD_TEXT: list[tuple[str, str, str]] = [
     ('b: 1\na: "hello\nc: 2\n', "2:4", "A quote is opened here and never closed"),
     ("a: {b: 1\nc: 2\n", "1:4", "A bracket is opened here and not closed"),
     ("a: [1, 2\n", "1:4", "A bracket is opened here and not closed"),
+    (" a: 1\nb: 2\n", "2:1", "This line does not belong to what stands above it"),
     ("a: *x\n", "1:4", "an anchor that does not exist"),
     ("a: @x\n", "1:4", "A text cannot begin with this character"),
     ("a: &x 1\nb: &x 2\n", "2:4", "This anchor is defined twice"),

@@ -25,6 +25,8 @@ _WORDS: list[tuple[str, bool, str, str]] = [
      "Put a text that holds `: ` in quotes; keys of one mapping begin in the same column"),
     ("unexpected end of stream", True, "A quote is opened here and never closed", "Close it on the same line"),
     ("but found another document", False, "A second document begins here", "Keep one workflow in a file"),
+    ("expected '<document start>'", False, "This line does not belong to what stands above it",
+     "The keys of the workflow begin in the first column"),
     ("undefined alias", False, "`*` at the start of a value refers to an anchor that does not exist",
      "Put a text that begins with `*` in quotes"),
     ("cannot start any token", False, "A text cannot begin with this character", "Put the text in quotes"),
