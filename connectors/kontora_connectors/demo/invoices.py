@@ -19,7 +19,12 @@ Line = tuple[Product, int, int]
 
 MONTHS_24 = timedelta(days=730)
 _DISPUTES = {
-    "DE": ("goods damaged in transit", "short delivery", "price differs from the order", "invoice sent to the wrong site"),
+    "DE": (
+        "goods damaged in transit",
+        "short delivery",
+        "price differs from the order",
+        "invoice sent to the wrong site",
+    ),
     "RU": ("брак", "недопоставка", "цена не соответствует договору", "нет подписанной накладной"),
 }
 

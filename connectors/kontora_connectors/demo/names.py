@@ -4,9 +4,58 @@ from __future__ import annotations
 
 from random import Random
 
-_HEADS = "Alder Birken Dorn Eiben Falken Ginster Hagel Iltis Kiesel Lauter Moor Nebel Otter Quell Rauh Silber Tannen Ufer".split()
-_TAILS = "au bach berg brück feld furt hain horst kamp moor see stein tal wald werk".split()
-_TRADES = "Metallbau Logistik Elektro Handel Maschinen Textil Papier Optik Technik Möbel Verpackung Werkzeug Lacke".split()
+_HEADS = [
+    "Alder",
+    "Birken",
+    "Dorn",
+    "Eiben",
+    "Falken",
+    "Ginster",
+    "Hagel",
+    "Iltis",
+    "Kiesel",
+    "Lauter",
+    "Moor",
+    "Nebel",
+    "Otter",
+    "Quell",
+    "Rauh",
+    "Silber",
+    "Tannen",
+    "Ufer",
+]
+_TAILS = [
+    "au",
+    "bach",
+    "berg",
+    "brück",
+    "feld",
+    "furt",
+    "hain",
+    "horst",
+    "kamp",
+    "moor",
+    "see",
+    "stein",
+    "tal",
+    "wald",
+    "werk",
+]
+_TRADES = [
+    "Metallbau",
+    "Logistik",
+    "Elektro",
+    "Handel",
+    "Maschinen",
+    "Textil",
+    "Papier",
+    "Optik",
+    "Technik",
+    "Möbel",
+    "Verpackung",
+    "Werkzeug",
+    "Lacke",
+]
 _FORMS = {
     "DE": ("GmbH", "AG", "KG", "GmbH & Co. KG"),
     "AT": ("GmbH", "OG"),
@@ -17,11 +66,63 @@ _FORMS = {
     "NL": ("B.V.",),
     "ES": ("S.L.",),
 }
-_STEMS = "Север Восток Волок Берег Кедр Полюс Рассвет Ясень Гранит Парус Меридиан Исток Перевал Янтарь Маяк Затон Родник Курган".split()
-_ENDS = "Торг Строй Снаб Маш Транс Агро Пром Сервис Ком Тех Лес Мет Хим Быт Пак".split()
-_SURNAMES = "Ветров Снегирёв Камышов Лугов Омутов Журавлёв Ракитин Берёзкин Дубравин Плёсов Родников Стрижов".split()
-_INITIALS = "А Б В Г Д Е И К Л М Н О П Р С Т".split()
-_CITIES = "Верхнеозёрск Заречинск Краснолесье Нижнекамышин Приморье Светлополь Южноречье".split()
+_STEMS = [
+    "Север",
+    "Восток",
+    "Волок",
+    "Берег",
+    "Кедр",
+    "Полюс",
+    "Рассвет",
+    "Ясень",
+    "Гранит",
+    "Парус",
+    "Меридиан",
+    "Исток",
+    "Перевал",
+    "Янтарь",
+    "Маяк",
+    "Затон",
+    "Родник",
+    "Курган",
+]
+_ENDS = [
+    "Торг",
+    "Строй",
+    "Снаб",
+    "Маш",
+    "Транс",
+    "Агро",
+    "Пром",
+    "Сервис",
+    "Ком",
+    "Тех",
+    "Лес",
+    "Мет",
+    "Хим",
+    "Быт",
+    "Пак",
+]
+_SURNAMES = [
+    "Ветров",
+    "Снегирёв",
+    "Камышов",
+    "Лугов",
+    "Омутов",
+    "Журавлёв",
+    "Ракитин",
+    "Берёзкин",
+    "Дубравин",
+    "Плёсов",
+    "Родников",
+    "Стрижов",
+]
+_INITIALS = (
+    "А", "Б", "В", "Г", "Д", "Е", "И", "К", "Л", "М", "Н", "О", "П", "Р", "С", "Т",
+)  # fmt: skip
+_CITIES = (
+    "Верхнеозёрск", "Заречинск", "Краснолесье", "Нижнекамышин", "Приморье", "Светлополь", "Южноречье",
+)  # fmt: skip
 
 
 def latin(rng: Random, country: str) -> str:
@@ -53,4 +154,11 @@ def distinct(rng: Random, countries: tuple[str, ...], count: int) -> list[tuple[
 
 def misspelt(rng: Random, name: str) -> str:
     """Return the name as a hurried clerk enters it a second time."""
-    return rng.choice((name.upper(), name.replace(" ", "  ", 1), f"{name.rstrip('.')}.", name.replace("«", '"').replace("»", '"') + " "))
+    return rng.choice(
+        (
+            name.upper(),
+            name.replace(" ", "  ", 1),
+            f"{name.rstrip('.')}.",
+            name.replace("«", '"').replace("»", '"') + " ",
+        )
+    )

@@ -20,7 +20,11 @@ def scatter(rng: Random, documents: int) -> dict[int, Oddity]:
     """Return the position of each odd document: about one of 2,000 for every kind, at least one."""
     each = max(1, documents // 2000)
     places = rng.sample(range(documents), each * len(Oddity))
-    return {place: kind for kind, start in zip(Oddity, range(0, len(places), each), strict=True) for place in places[start : start + each]}
+    return {
+        place: kind
+        for kind, start in zip(Oddity, range(0, len(places), each), strict=True)
+        for place in places[start : start + each]
+    }
 
 
 def blanked(rng: Random, number: str) -> str:

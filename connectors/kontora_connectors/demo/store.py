@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, MetaData, Table, create_engine, inspect, make_url, text
+from sqlalchemy import URL, Connection, MetaData, Table, create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from kontora_connectors.demo.rows import Row
@@ -17,7 +16,6 @@ from kontora_connectors.errors import Conflict, Forbidden, Invalid
 from kontora_connectors.sql import open_engine, translate
 
 Tables = list[tuple[Table, Iterable[Row]]]
-_CHUNK = 20_000
 
 
 class CompanyExists(Conflict):
@@ -57,7 +55,9 @@ def vacant(url: URL, metadata: MetaData, *, replace: bool) -> None:
             f"{where} holds tables that are not of a demo company: nothing was changed.", hint="Name another place."
         )
     if not replace:
-        raise CompanyExists(f"{where} holds a demo company already.", hint="Say that it is to be replaced, or name another place.")
+        raise CompanyExists(
+            f"{where} holds a demo company already.", hint="Say that it is to be replaced, or name another place."
+        )
 
 
 def _side(metadata: MetaData) -> str:
@@ -84,7 +84,11 @@ def _name(url: URL) -> str:
 def prepared(url: URL, metadata: MetaData, tables: Tables) -> Iterator[None]:
     """Write the tables where no reader sees them; they appear when the block ends, and vanish if it raises."""
     try:
-        with _file(Path(str(url.database)), metadata, tables) if url.get_backend_name() == "sqlite" else _transaction(url, metadata, tables):
+        with (
+            _file(Path(str(url.database)), metadata, tables)
+            if url.get_backend_name() == "sqlite"
+            else _transaction(url, metadata, tables)
+        ):
             yield
     except DBAPIError as error:
         raise translate(error, _name(url)) from error
