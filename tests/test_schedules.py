@@ -40,9 +40,9 @@ def test_two_in_the_morning_in_moscow_is_eleven_in_the_evening_in_utc() -> None:
 @pytest.mark.parametrize(
     ("cron", "timezone", "why"),
     [
-        ("0 2 * *", "UTC", "five fields"),
-        ("nonsense", "UTC", "five fields"),
-        ("0 0 31 2 *", "UTC", "never fires|cannot be read"),
+        ("0 2 * *", "UTC", "[Ff]ive fields"),
+        ("nonsense", "UTC", "[Ff]ive fields"),
+        ("0 0 31 2 *", "UTC", "never comes true|is not a time"),
         ("0 2 * * *", "Europe/Moscva", "no time zone"),
         ("0 2 * * *", "", "no time zone"),
     ],

@@ -11,13 +11,15 @@ from pathlib import Path
 from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.errors import ModelUnavailable
 from kontora_workflows.catalog import Catalog
-from kontora_workflows.cron import zone_of
+from kontora_workflows.cron import time_zone
 from kontora_workflows.definition import Workflow
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.run import Run
+from kontora_workflows.loader import WorkflowInvalid
 from kontora_workflows.starting import Start, start_run
 from kontora_workflows.sweeper import Sweeper
+from kontora_workflows.validation import validate
 
 from kontora_worker.broker import CelerySender, make_celery
 from kontora_worker.doors import ConfiguredDoors
@@ -77,12 +79,15 @@ class House:
         return Sweeper(self.ledger, self.doors, self.sender, self.workflow)
 
     def workflow(self, name: str) -> Workflow:
-        """A workflow by name. Raises `UnknownWorkflow`, `WorkflowInvalid`."""
-        return self.catalog.get(name).workflow
+        """A workflow by name, checked. Raises `UnknownWorkflow`, `WorkflowInvalid`."""
+        loaded = self.catalog.get(name)
+        if problems := validate(loaded):
+            raise WorkflowInvalid(problems)
+        return loaded.workflow
 
     def start(self, name: str, start: Start) -> tuple[Run, bool]:
         """Start a run and tell the workers. Raises what `start_run` and `workflow` raise."""
-        today = datetime.now(zone_of(self.settings.timezone)).date()
+        today = datetime.now(time_zone(self.settings.timezone)).date()
         run, new = start_run(self.ledger, self.doors, self.workflow(name), start, today=today)
         if new:
             self.ledger.runs.mark_sent([run.id])

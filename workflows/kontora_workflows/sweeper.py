@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kontora_workflows.cron import logical_date, next_fires
+from kontora_workflows.definition import Workflow
 from kontora_workflows.engine.engine import MAX_ATTEMPTS
 from kontora_workflows.engine.ports import BindingMissing, Doors, Sender
 from kontora_workflows.inputs import InputsInvalid
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.run import Failure
 from kontora_workflows.ledger.schedules import Schedule
+from kontora_workflows.loader import WorkflowInvalid
 from kontora_workflows.starting import Start, start_run
 
 log = logging.getLogger("kontora.sweeper")
@@ -25,7 +27,7 @@ class Sweeper:
     ledger: Ledger
     doors: Doors
     sender: Sender
-    workflow_of: Callable[[str], object]
+    workflow_of: Callable[[str], Workflow]
     resend_ms: int = 10_000
 
     def sweep(self) -> int:
@@ -58,16 +60,13 @@ class Sweeper:
         for schedule in self.ledger.schedules.due():
             try:
                 self._start(schedule)
-            except (LookupError, InputsInvalid, BindingMissing) as error:
+            except (LookupError, InputsInvalid, BindingMissing, WorkflowInvalid) as error:
                 log.error("schedule %s (%s) did not start: %s", schedule.id, schedule.workflow, error)
             following = next_fires(schedule.cron, schedule.timezone, self.ledger.database.now())[0]
             self.ledger.schedules.advance(schedule, following)
 
     def _start(self, schedule: Schedule) -> None:
-        from kontora_workflows.definition import Workflow
-
         workflow = self.workflow_of(schedule.workflow)
-        assert isinstance(workflow, Workflow)
         assert schedule.next_at is not None
         start = Start(
             principal=schedule.principal,
