@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from datetime import datetime
@@ -17,6 +18,7 @@ from kontora_workflows.engine.engine import Engine
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.run import Run
 from kontora_workflows.loader import WorkflowInvalid
+from kontora_workflows.scheduling import keep_file_schedules
 from kontora_workflows.starting import Start, start_run
 from kontora_workflows.sweeper import Sweeper
 from kontora_workflows.validation import validate
@@ -25,6 +27,8 @@ from kontora_worker.broker import CelerySender, make_celery
 from kontora_worker.doors import ConfiguredDoors
 from kontora_worker.models import ConfiguredModels
 from kontora_worker.settings import Settings, read_secret
+
+log = logging.getLogger("kontora.house")
 
 #: Where a worker tells its children that the rehearsal server listens.
 REHEARSAL_URL = "KONTORA_REHEARSAL_URL"
@@ -93,6 +97,17 @@ class House:
             self.ledger.runs.mark_sent([run.id])
             self.sender.send([run.id])
         return run, new
+
+    def keep_file_schedules(self) -> None:
+        """Let the ledger hold the schedules of the workflow files. A broken file takes none away."""
+        workflows, broken = [], bool(self.catalog.broken())
+        for name in self.catalog.names():
+            try:
+                workflows.append(self.workflow(name))
+            except (LookupError, WorkflowInvalid) as error:
+                broken = True
+                log.error("the workflow %s cannot be used: %s", name, error)
+        keep_file_schedules(self.ledger, workflows, all_files=not broken)
 
     def export(self, run_id: str) -> list[Path]:
         """Copy a run's artifacts to the `reports` folder of the data folder; return the paths."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from types import FrameType
 
 from kontora_agents.rehearsal.script import load_script
@@ -24,6 +25,10 @@ log = logging.getLogger("kontora.worker")
 
 #: How long the pool may take to hand its runs back, in seconds.
 _GRACE_S = 20.0
+#: How often workflow files are looked at for schedules, in seconds.
+_FILES_S = 60.0
+#: The version that workers tell.
+VERSION = version("kontora")
 
 
 class Supervisor:
@@ -33,6 +38,7 @@ class Supervisor:
         self._house, self._concurrency, self._until_idle = house, concurrency, until_idle
         self._stop = threading.Event()
         self._pool: subprocess.Popen[bytes] | None = None
+        self._look_at_files = 0.0
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Ask to stop; runs under way go back to the queue."""
@@ -47,7 +53,8 @@ class Supervisor:
             while not self._stop.is_set():
                 self._keep_pool()
                 try:
-                    workers.seen(name, "0.1.0")
+                    workers.seen(name, VERSION)
+                    self._keep_schedules()
                     self._house.sweeper.sweep()
                     if self._until_idle and not self._house.ledger.runs.busy():
                         break
@@ -57,6 +64,11 @@ class Supervisor:
                     log.exception("a sweep failed; the next one tries again")
                 self._stop.wait(self._house.settings.sweep_s)
             stack.callback(workers.gone, name)
+
+    def _keep_schedules(self) -> None:
+        if time.monotonic() >= self._look_at_files:
+            self._house.keep_file_schedules()
+            self._look_at_files = time.monotonic() + _FILES_S
 
     def _keep_pool(self) -> None:
         if self._pool is not None and self._pool.poll() is None:

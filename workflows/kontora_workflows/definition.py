@@ -172,6 +172,15 @@ class Workflow(Form):
     steps: list[Step] = Field(min_length=1)
     outputs: dict[Name, Reference] = Field(default_factory=dict)
 
+    def steps_below(self, path: str | None) -> list[Step]:
+        """The steps at a path of loops (`reminders/letters`); without one, those of the workflow itself."""
+        steps = self.steps
+        for part in filter(None, (path or "").split("/")):
+            loop = next(step for step in steps if step.id == part)
+            assert isinstance(loop, ForEachStep)
+            steps = loop.steps
+        return steps
+
 
 def definition_hash(workflow: Workflow) -> str:
     """Return the SHA-256 (hex) of the whole definition, defaults filled in: what a run was started with."""

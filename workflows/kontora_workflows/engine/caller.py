@@ -58,8 +58,8 @@ class Outcome:
 class Caller:
     """Makes the tool calls of one run."""
 
-    def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], root_id: str) -> None:
-        self._journal, self._doors, self._bindings, self._root_id = journal, doors, bindings, root_id
+    def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str]) -> None:
+        self._journal, self._doors, self._bindings = journal, doors, bindings
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class Caller:
         request = Request(
             call.key, title, call.tool, connector.instance, arguments, hash_, call.untrusted, call.expires_in_ms
         )
-        self._journal.ledger.approvals.request(self._journal.head, self._root_id, request)
+        self._journal.ledger.approvals.request(self._journal.head, self._journal.run.root_id, request)
 
     def _not_approved(self, call: Call, decided: Entry) -> Outcome:
         said = decided.data

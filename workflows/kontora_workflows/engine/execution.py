@@ -43,10 +43,8 @@ class Execution:
         self.workflow, self.journal, self.pulse = workflow, journal, pulse
         self._models, self._runner = models, runner
         run = journal.run
-        root = journal.ledger.runs.root_of(run.id)
-        self._caller = Caller(journal, doors, run.bindings, root)
+        self._caller = Caller(journal, doors, run.bindings)
         self.scope = self._scope()
-        self.started_children: list[str] = []
 
     def _scope(self) -> Scope:
         run = self.journal.run
@@ -62,17 +60,10 @@ class Execution:
 
     def go(self) -> dict[str, Any]:
         """Do every step that is not done yet; return the results by step. Raises `Stop`, `LeaseLost`."""
-        for step in self._steps():
+        for step in self.workflow.steps_below(self.journal.run.parent_step):
             self.pulse.check()
             self._step(step)
         return dict(self.scope.values["steps"])
-
-    def _steps(self) -> list[Any]:
-        steps: list[Any] = list(self.workflow.steps)
-        for part in (self.journal.run.parent_step or "").split("/"):
-            if part:
-                steps = list(next(step for step in steps if step.id == part).steps)
-        return steps
 
     def _step(self, step: BaseStep) -> None:
         done = self.journal.recorded("step.finished", step.id)
@@ -129,7 +120,7 @@ class Execution:
             return self._agent(step), None
         if isinstance(step, ForEachStep):
             fan_out = FanOut(step, self.journal, self.scope)
-            self.started_children = fan_out.start()
+            fan_out.start()
             return fan_out.collect(), None
         assert isinstance(step, ReportStep)
         return write_report(step, self.workflow, self.journal, self.scope), None

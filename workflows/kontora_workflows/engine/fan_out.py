@@ -19,19 +19,17 @@ class FanOut:
         run = journal.run
         self._path = f"{run.parent_step}/{step.id}" if run.parent_step else step.id
 
-    def start(self) -> list[str]:
-        """Create the children, all in one transaction, unless they exist. Returns the ids of new ones."""
+    def start(self) -> None:
+        """Create the children, all in one transaction, unless they exist."""
         if self._journal.recorded("children.started", self._step.id) is not None:
-            return []
-        run, ledger = self._journal.run, self._journal.ledger
-        children = [self._child(key, item) for key, item in self._items()]
+            return
+        ledger = self._journal.ledger
+        children = [self._child(position, *named) for position, named in enumerate(self._items())]
         with ledger.database.write() as connection:
             ids = [ledger.runs.create_in(connection, child).id for child in children]
             body = {"children": ids}
             entry = ledger.entries.append_in(connection, self._journal.head, "children.started", self._step.id, body)
         self._journal.remember(entry)
-        assert run.id
-        return ids
 
     def _items(self) -> list[tuple[str, Any]]:
         items, _ = self._scope.resolve(self._step.for_each)
@@ -46,7 +44,7 @@ class FanOut:
             raise StepFailed("duplicate_key", f"Step {self._step.id}: two items have the same `key`.")
         return named
 
-    def _child(self, key: str, item: Any) -> NewRun:
+    def _child(self, position: int, key: str, item: Any) -> NewRun:
         run = self._journal.run
         needed = self._scope.cut(self._step.model_dump(mode="json"))
         return NewRun(
@@ -60,6 +58,7 @@ class FanOut:
             parent_id=run.id,
             parent_step=self._path,
             item_key=key,
+            item_position=position,
         )
 
     def collect(self) -> dict[str, Any]:

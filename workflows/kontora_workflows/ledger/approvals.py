@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select, tuple_, update
+from sqlalchemy import Connection, Row, func, select, tuple_, update
 from ulid import ULID
 
 from kontora_workflows.ledger import tables
@@ -202,6 +203,12 @@ class Approvals:
         with self._database.read() as connection:
             row = connection.execute(_QUERY.where(A.run_id == run_id, A.key == key)).one_or_none()
             return _approval(row) if row else None
+
+    def count(self, run_ids: Sequence[str], state: ApprovalState) -> int:
+        """How many approvals of some runs are in a state."""
+        query = select(func.count(A.id)).where(A.run_id.in_(run_ids), A.state == state)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def page(
         self, *, state: str | None = None, root_id: str | None = None, limit: int = 50, cursor: str | None = None

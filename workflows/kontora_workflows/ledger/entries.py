@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import Break, Entry, canonical, entry_hash, first_break, payload_hash, seal
@@ -151,6 +151,22 @@ class Entries:
         )
         with self._database.read() as connection:
             return [_entry(row) for row in connection.execute(query.limit(limit) if limit else query)]
+
+    def of_kind(self, run_ids: Sequence[str], kind: str) -> list[Entry]:
+        """Entries of one kind in some runs, in the order they were written."""
+        entries = tables.entries.c
+        query = select(tables.entries).where(entries.run_id.in_(run_ids), entries.kind == kind)
+        with self._database.read() as connection:
+            return [_entry(row) for row in connection.execute(query.order_by(entries.at, entries.seq))]
+
+    def count(self, run_ids: Sequence[str], kind: str) -> int:
+        """How many entries of one kind some runs have."""
+        entries = tables.entries.c
+        query = (
+            select(func.count()).select_from(tables.entries).where(entries.run_id.in_(run_ids), entries.kind == kind)
+        )
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def payloads(self, run_id: str, seqs: Sequence[int] | None = None) -> dict[int, str | None]:
         """Payload texts of a run by seq; None where one was erased."""

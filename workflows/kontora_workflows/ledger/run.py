@@ -57,9 +57,11 @@ class Run:
     logical_at: int | None
     idempotency_key: str | None
     request_hash: str | None
+    root_id: str
     parent_id: str | None
     parent_step: str | None
     item_key: str | None
+    item_position: int | None
     inputs: dict[str, Any]
     bindings: dict[str, str]
     error: dict[str, Any] | None
@@ -99,6 +101,7 @@ class NewRun:
     parent_id: str | None = None
     parent_step: str | None = None
     item_key: str | None = None
+    item_position: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
 
+#: The children of one step are created in one go, so that their places tell them apart.
+_STARTED = (R.created_at, R.item_position, R.id)
+
 
 class UnknownRun(LookupError):
     """There is no such run."""
@@ -83,8 +86,10 @@ class Runs:
             for name in NewRun.__dataclass_fields__
             if name not in ("definition", "inputs", "bindings")
         }
+        id_ = f"run_{ULID()}"
         row |= {
-            "id": f"run_{ULID()}",
+            "id": id_,
+            "root_id": self._get(connection, new.parent_id).root_id if new.parent_id else id_,
             "inputs": canonical(new.inputs),
             "bindings": canonical(new.bindings),
             "state": "queued",
@@ -316,22 +321,22 @@ class Runs:
 
     def children(self, run_id: str, step: str | None = None) -> list[Run]:
         """Runs started by a run's `for_each` steps, in the order they were started."""
-        query = select(tables.runs).where(R.parent_id == run_id).order_by(R.created_at, R.id)
+        query = select(tables.runs).where(R.parent_id == run_id).order_by(*_STARTED)
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query.where(R.parent_step == step) if step else query)]
 
-    def root_of(self, run_id: str) -> str:
-        """The run that a person or a schedule started, above a child."""
-        run = self.get(run_id)
-        while run.parent_id:
-            run = self.get(run.parent_id)
-        return run.id
-
     def family(self, run_id: str) -> list[Run]:
         """A run, its children, and theirs."""
-        found = [self.get(run_id)]
-        for run in found:
-            found.extend(self.children(run.id))
+        run = self.get(run_id)
+        below: dict[str | None, list[Run]] = {}
+        with self._database.read() as connection:
+            query = select(tables.runs).where(R.root_id == run.root_id).order_by(*_STARTED)
+            for row in connection.execute(query):
+                one = Run.of(row)
+                below.setdefault(one.parent_id, []).append(one)
+        found = [run]
+        for one in found:
+            found.extend(below.get(one.id, ()))
         return found
 
     def to_send(self, resend_ms: int, limit: int = 500) -> list[Run]:

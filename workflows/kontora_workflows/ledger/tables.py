@@ -80,9 +80,11 @@ runs = Table(
     Column("logical_at", BigInteger),
     Column("idempotency_key", String(200)),
     Column("request_hash", String(71)),
+    Column("root_id", String(40), nullable=False),  # the run that somebody started, above all children
     Column("parent_id", String(40), ForeignKey("runs.id")),
     Column("parent_step", String(200)),
     Column("item_key", String(200)),
+    Column("item_position", Integer),
     Column("inputs", Text, nullable=False),
     Column("bindings", Text, nullable=False),
     # how it stands
@@ -94,6 +96,7 @@ runs = Table(
     UniqueConstraint("parent_id", "parent_step", "item_key", name="one_run_per_item"),
     Index("runs_by_age", "created_at", "id"),
     Index("runs_by_parent", "parent_id"),
+    Index("runs_by_root", "root_id"),
     Index("runs_to_work_on", "state", "due_at"),
 )
 
