@@ -118,6 +118,7 @@ class RunDocument(RunSummary):
     entries: int
     children: dict[str, int] = Field(description="how many runs of its loops are in which state")
     approvals_waiting: int
+    settled: bool = Field(description="nothing happens any more, or not until a person acts")
 
     @classmethod
     def whole(
@@ -129,6 +130,7 @@ class RunDocument(RunSummary):
         children: dict[str, int],
         tool_calls: int,
         approvals_waiting: int,
+        settled: bool,
     ) -> RunDocument:
         """Describe a run and what belongs to it."""
         return cls(
@@ -144,6 +146,7 @@ class RunDocument(RunSummary):
             entries=run.head_seq,
             children=children,
             approvals_waiting=approvals_waiting,
+            settled=settled,
         )
 
 

@@ -22,4 +22,5 @@ def whole_run(ledger: Ledger, run_id: str) -> RunDocument:
         children=dict(Counter(one.state for one in below if one.parent_id == run.id)),
         tool_calls=count_calls(ledger, run.id),
         approvals_waiting=ledger.approvals.count(ids, "pending"),
+        settled=not any(one.state in ("queued", "running") for one in (run, *below)),
     )

@@ -42,6 +42,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
     if settings.broker_url is not None:
         options = {"socket_timeout": 5, "socket_connect_timeout": 2}
         return {"broker_url": settings.broker_url.get_secret_value(), "broker_transport_options": options}
+    logging.getLogger("kombu").setLevel(logging.ERROR)  # it wonders at a transport without a host
     folder = settings.home / "broker"
     for name in ("queue", "processed", "control"):
         Path(folder / name).mkdir(parents=True, exist_ok=True)
@@ -74,3 +75,12 @@ class CelerySender:
                     "the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id
                 )
                 return
+
+    def answers(self) -> bool:
+        """Whether the broker takes a connection now."""
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=3)
+        except (OperationalError, OSError):
+            return False
+        return True

@@ -22,7 +22,6 @@ log = logging.getLogger("kontora.worker")
 def main() -> None:
     """Run a Celery worker until SIGTERM, or until its parent is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("kombu").setLevel(logging.ERROR)  # it wonders at a transport without a host
     settings = load_settings()
     app = make_celery(settings)
     house = House(settings)

@@ -91,8 +91,12 @@ class House:
 
     def start(self, name: str, start: Start) -> tuple[Run, bool]:
         """Start a run and tell the workers. Raises what `start_run` and `workflow` raise."""
+        return self.start_workflow(self.workflow(name), start)
+
+    def start_workflow(self, workflow: Workflow, start: Start) -> tuple[Run, bool]:
+        """The same for a workflow that need not be in the catalogue."""
         today = datetime.now(time_zone(self.settings.timezone)).date()
-        run, new = start_run(self.ledger, self.doors, self.workflow(name), start, today=today)
+        run, new = start_run(self.ledger, self.doors, workflow, start, today=today)
         if new:
             self.ledger.runs.mark_sent([run.id])
             self.sender.send([run.id])

@@ -1,6 +1,7 @@
 """Every setting: where it is read from, what it means. The only place that reads the environment.
 
-Order: environment (`KONTORA_…`), then `kontora.toml`, then the default.
+Order: environment (`KONTORA_…`), then `kontora.toml`, then the default. KONTORA_HOME names the data folder (`.kontora`
+here); KONTORA_CONFIG the file of settings (`kontora.toml` here, else in the data folder).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(description="the data folder")
+    file: Path = Field(description="the file of settings, whether it is there or not")
     database_url: SecretStr = Field(description="SQLAlchemy URL of the ledger")
     broker_url: SecretStr | None = Field(None, description="redis:// URL; none: Celery's filesystem transport")
     workflows: Path = Field(description="folder of your own workflow files")
@@ -88,7 +90,8 @@ def load_settings(home: str | None = None) -> Settings:
         variable = f"KONTORA_{name.upper()}"
         if os.environ.get(variable):
             values[name], origin[name] = os.environ[variable], variable
-    values["home"] = folder
+    values |= {"home": folder, "file": file}
+    origin |= {"home": "--home" if home else "KONTORA_HOME" if os.environ.get("KONTORA_HOME") else "default"}
     values.setdefault("database_url", f"sqlite:///{folder / 'ledger.db'}")
     values.setdefault("workflows", file.parent / "workflows")
     try:
@@ -104,13 +107,17 @@ def load_settings(home: str | None = None) -> Settings:
 
 def _places(home: str | None) -> tuple[Path, Path]:
     """The data folder and the file of settings."""
-    chosen = home or os.environ.get("KONTORA_HOME")
-    if chosen:
-        folder = Path(chosen).absolute()
-        return folder, folder / "kontora.toml"
-    here = Path.cwd()
-    folder = here / ".kontora"
-    return folder, here / "kontora.toml" if (here / "kontora.toml").is_file() else folder / "kontora.toml"
+    chosen, here = home or os.environ.get("KONTORA_HOME"), Path.cwd()
+    folder = Path(chosen).absolute() if chosen else here / ".kontora"
+    if os.environ.get("KONTORA_CONFIG"):
+        return folder, Path(os.environ["KONTORA_CONFIG"]).absolute()
+    beside = here / "kontora.toml"
+    return folder, beside if beside.is_file() and not chosen else folder / "kontora.toml"
+
+
+def for_child(settings: Settings) -> dict[str, str]:
+    """The environment in which a process of ours reads the same settings."""
+    return {**os.environ, "KONTORA_HOME": str(settings.home), "KONTORA_CONFIG": str(settings.file)}
 
 
 def read_secret(reference: str) -> str:

@@ -20,6 +20,7 @@ from kontora_agents.rehearsal.server import Rehearsal
 from kontora_workflows.ledger.database import LedgerUnavailable
 
 from kontora_worker.house import REHEARSAL_URL, House, pool_name
+from kontora_worker.settings import for_child
 
 log = logging.getLogger("kontora.worker")
 
@@ -73,8 +74,7 @@ class Supervisor:
     def _keep_pool(self) -> None:
         if self._pool is not None and self._pool.poll() is None:
             return
-        environment = {**os.environ, "KONTORA_HOME": str(self._house.settings.home)}
-        environment["KONTORA_CONCURRENCY"] = str(self._concurrency)
+        environment = {**for_child(self._house.settings), "KONTORA_CONCURRENCY": str(self._concurrency)}
         command = [sys.executable, "-m", "kontora_worker.celery_worker"]
         # A session of its own: Ctrl-C reaches us, and we end the pool in order.
         self._pool = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)

@@ -1,0 +1,112 @@
+"""`kontora approvals`: what waits for a person, and the person's yes or no."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from kontora_cli.failures import OK
+from kontora_cli.opening import going_on, opened, principal
+from kontora_cli.options import Home, Json, Limit
+from kontora_cli.output import clock, facts, note, show, table
+
+if TYPE_CHECKING:
+    from kontora_workflows.ledger.approvals import Approval
+
+app = typer.Typer(help="See what waits for a person, and decide.", no_args_is_help=True)
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of approvals.")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is kept in the ledger.")]
+
+
+@app.command("list")
+def list_approvals(
+    state: Annotated[
+        str, typer.Option("--state", help="pending, approved, used, rejected, expired, withdrawn.")
+    ] = "pending",
+    run_id: Annotated[str | None, typer.Option("--run", help="Only those of this run and of its loops.")] = None,
+    limit: Limit = 50,
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """List approvals, oldest first."""
+    from kontora_api.documents import ApprovalDocument
+
+    with opened(home) as house:
+        house.ledger.approvals.expire()
+        root = house.ledger.runs.get(run_id).root_id if run_id else None
+        found, _ = house.ledger.approvals.page(state=state, root_id=root, limit=limit)
+    rows = [
+        (one.id, one.tool, one.title, "stranger's text" if one.untrusted else "", clock(one.expires_at))
+        for one in found
+    ]
+    documents = [ApprovalDocument.of(one).model_dump(mode="json") for one in found]
+    headings = ("approval", "tool", "title", "beware", "expires to no")
+    show({"items": documents}, table(headings, rows, empty=f"No approvals are {state}."), as_json=as_json)
+    return OK
+
+
+@app.command("show")
+def show_approval(
+    approval_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the approval.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Show the exact call that a yes would let through."""
+    from kontora_api.documents import ApprovalDocument
+
+    with opened(home) as house:
+        house.ledger.approvals.expire()
+        one = house.ledger.approvals.get(approval_id)
+    show(ApprovalDocument.of(one).model_dump(mode="json"), _described(one), as_json=as_json)
+    return OK
+
+
+@app.command()
+def approve(ids: Ids, comment: Comment = "", home: Home = None, as_json: Json = False) -> int:
+    """Say yes to exactly the calls that were asked for."""
+    return _decide(ids, "approved", comment, home, as_json)
+
+
+@app.command()
+def reject(ids: Ids, comment: Comment = "", home: Home = None, as_json: Json = False) -> int:
+    """Say no. The runs go on without the calls."""
+    return _decide(ids, "rejected", comment, home, as_json)
+
+
+def _decide(
+    ids: list[str], decision: Literal["approved", "rejected"], comment: str, home: str | None, as_json: bool
+) -> int:
+    from kontora_api.documents import ApprovalDocument
+
+    decided = []
+    with opened(home) as house:
+        for id_ in ids:
+            one = house.ledger.approvals.decide(id_, decision, by=principal(), comment=comment)
+            house.sender.send([one.run_id])
+            decided.append(one)
+            note(f"{one.id} is {decision}: {one.tool}, {one.title}")
+        how = going_on(house)
+    documents = [ApprovalDocument.of(one).model_dump(mode="json") for one in decided]
+    show({"items": documents, "next": how}, how, as_json=as_json)
+    return OK
+
+
+def _described(one: Approval) -> str:
+    pairs = [
+        ("approval", one.id),
+        ("state", one.state),
+        ("call", f"{one.tool} on {one.instance}"),
+        ("title", one.title),
+        ("run", one.run_id),
+        ("asked", clock(one.requested_at)),
+        ("expires to no", clock(one.expires_at) if one.state == "pending" else None),
+        ("decided", f"{clock(one.decided_at)} by {one.decided_by}" if one.decided_by else None),
+        ("comment", one.comment),
+        ("beware", "text written by a stranger may be in these arguments" if one.untrusted else None),
+    ]
+    arguments = json.dumps(one.arguments, ensure_ascii=False, indent=2) if one.arguments is not None else "(erased)"
+    yes = f"\n\nkontora approvals approve {one.id}\nkontora approvals reject {one.id}" if one.state == "pending" else ""
+    return f"{facts(pairs)}\n\narguments\n{arguments}{yes}"
