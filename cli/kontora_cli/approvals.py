@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kontora_cli.failures import OK
+from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
 from kontora_cli.options import Home, Json, Limit
 from kontora_cli.output import clock, facts, note, show, table
@@ -108,5 +109,6 @@ def _described(one: Approval) -> str:
         ("beware", "text written by a stranger may be in these arguments" if one.untrusted else None),
     ]
     arguments = json.dumps(one.arguments, ensure_ascii=False, indent=2) if one.arguments is not None else "(erased)"
-    yes = f"\n\nkontora approvals approve {one.id}\nkontora approvals reject {one.id}" if one.state == "pending" else ""
+    typed = f"{command(said_home())} approvals"
+    yes = f"\n\n{typed} approve {one.id}\n{typed} reject {one.id}" if one.state == "pending" else ""
     return f"{facts(pairs)}\n\narguments\n{arguments}{yes}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kontora_cli.connectors import health
 from kontora_cli.failures import OK, UNAVAILABLE, explain
-from kontora_cli.invocation import as_typed
+from kontora_cli.invocation import as_typed, said_home
 from kontora_cli.models import describe
 from kontora_cli.opening import opened
 from kontora_cli.options import Home, Json
@@ -31,13 +31,12 @@ def doctor(home: Home = None, as_json: Json = False) -> int:
     """Look at settings, ledger, broker, workers, workflows, connectors and models."""
     with opened(home) as house:
         found = list(_look(house))
-        place = house.settings.home
     failing = [one for one in found if one.health == "fails"]
     document = {
         "ok": not failing,
         "checks": [{"what": f.what, "health": f.health, "detail": f.detail, "next": f.next_} for f in found],
     }
-    lines = [as_typed(line, place) for one in found for line in _lines(one)]
+    lines = [as_typed(line, said_home()) for one in found for line in _lines(one)]
     show(document, lines, as_json=as_json)
     return UNAVAILABLE if failing else OK
 

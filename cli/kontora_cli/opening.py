@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kontora_cli.invocation import command
+from kontora_cli.invocation import command, said_home
 
 if TYPE_CHECKING:
     from kontora_worker.house import House
@@ -38,5 +38,4 @@ def going_on(house: House) -> str:
     """How runs that became due go on, for whoever made them due."""
     if house.ledger.workers.alive():
         return "A worker is running and goes on with it now."
-    home = house.settings.home
-    return f"No worker is running. `{command(home)} worker --until-idle` finishes what is due."
+    return f"No worker is running. `{command(said_home())} worker --until-idle` finishes what is due."

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from kontora_cli.invocation import as_typed, said_home
+
 
 def show(document: Any, text: str | Iterable[str], *, as_json: bool) -> None:
     """Print a result: the document as JSON, or the text."""
@@ -19,8 +21,8 @@ def show(document: Any, text: str | Iterable[str], *, as_json: bool) -> None:
 
 
 def note(text: str) -> None:
-    """Print progress or a remark."""
-    print(text, file=sys.stderr, flush=True)
+    """Print progress or a remark; commands that it names work as printed."""
+    print(as_typed(text, said_home()), file=sys.stderr, flush=True)
 
 
 def fancy(stream: TextIO) -> bool:
@@ -34,7 +36,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str)
     """Columns of text under headings; `empty` if there is no row."""
     lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not lines:
-        return empty
+        return as_typed(empty, said_home())
     widths = [max(map(len, column)) for column in zip(headings, *lines, strict=True)]
     first = "  ".join(cell.upper().ljust(width) for cell, width in zip(headings, widths, strict=True)).rstrip()
     if fancy(sys.stdout):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kontora_cli.failures import OK
+from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
 from kontora_cli.options import Home, Json, Limit
 from kontora_cli.output import clock, facts, note, show, table
@@ -91,7 +92,7 @@ def resume(run_id: RunId, home: Home = None, as_json: Json = False) -> int:
 
 def described(house: House, run: RunDocument) -> str:
     """A run in words."""
-    folder = house.settings.home / "reports" / run.id
+    folder, typed = house.settings.home / "reports" / run.id, command(said_home())
     pairs = [
         ("run", run.id),
         ("workflow", run.workflow),
@@ -104,7 +105,12 @@ def described(house: House, run: RunDocument) -> str:
         *((figure.label, figure.value) for figure in run.figures),
         *(("file", folder / artifact.name) for artifact in run.artifacts),
         ("items", ", ".join(f"{count} {state}" for state, count in run.children.items())),
-        ("approvals", f"{run.approvals_waiting} waiting: kontora approvals list" if run.approvals_waiting else None),
+        (
+            "approvals",
+            f"{run.approvals_waiting} waiting: {typed} approvals list --run {run.id}"
+            if run.approvals_waiting
+            else None,
+        ),
     ]
     rows = [(step.id, step.kind, step.state) for step in run.steps]
     return f"{facts(pairs)}\n\n{table(('step', 'kind', 'state'), rows, empty='')}"

@@ -29,6 +29,9 @@ Effect = Literal["read", "write"]
 #: `none` there is no way to tell: an unknown outcome always goes to a person.
 Idempotency = Literal["native_key", "unique_reference", "lookup", "same_transaction", "none"]
 
+#: How long one call may take unless its tool says otherwise, in seconds.
+TIMEOUT_S = 120.0
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -48,24 +51,26 @@ class Mark:
     effect: Effect
     idempotency: Idempotency = "none"
     lookup: str | None = None
+    timeout_s: float = TIMEOUT_S
 
 
 @overload
 def read(method: F, /) -> F: ...
 @overload
-def read() -> Callable[[F], F]: ...
-def read(method: F | None = None, /) -> F | Callable[[F], F]:
-    """Mark a method as a tool that changes nothing."""
-    return _marker(Mark("read"))(method) if method else _marker(Mark("read"))
+def read(*, timeout_s: float = ...) -> Callable[[F], F]: ...
+def read(method: F | None = None, /, *, timeout_s: float = TIMEOUT_S) -> F | Callable[[F], F]:
+    """Mark a method as a tool that changes nothing. The host waits `timeout_s` seconds for it."""
+    mark = _marker(Mark("read", timeout_s=timeout_s))
+    return mark(method) if method else mark
 
 
-def write(*, idempotency: Idempotency, lookup: str | None = None) -> Callable[[F], F]:
-    """Mark a method as a tool that changes the system.
+def write(*, idempotency: Idempotency, lookup: str | None = None, timeout_s: float = TIMEOUT_S) -> Callable[[F], F]:
+    """Mark a method as a tool that changes the system. After `timeout_s` seconds its outcome counts as unknown.
 
     The method takes a keyword-only `key: str` (not shown to the model) and must store it as `idempotency` says.
     `lookup` names a method `(key: str) -> result | None` that finds the record made under a key.
     """
-    return _marker(Mark("write", idempotency, lookup))
+    return _marker(Mark("write", idempotency, lookup, timeout_s))
 
 
 def _marker(mark: Mark) -> Callable[[F], F]:
@@ -183,6 +188,9 @@ class Connector(Generic[ConfigT]):
     def check(self) -> Health:
         """Say whether the system answers. Override it; it must not change anything and returns, never raises."""
         return Health(ok=True, detail="no check is defined")
+
+    def interrupt(self) -> None:
+        """Break off the read under way, if the system allows it; called from another thread. Override it."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -42,25 +42,26 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Field(description="the data folder")
+    home: Path = Field(description="the data folder; `.kontora` here if left out")
     file: Path = Field(description="the file of settings, whether it is there or not")
-    database_url: SecretStr = Field(description="SQLAlchemy URL of the ledger")
+    database_url: SecretStr = Field(description="SQLAlchemy URL of the ledger; `ledger.db` in the data folder if left out")
     broker_url: SecretStr | None = Field(None, description="redis:// URL; none: Celery's filesystem transport")
-    workflows: Path = Field(description="folder of your own workflow files")
+    workflows: Path = Field(description="folder of your own workflow files; `workflows` beside kontora.toml if left out")
     timezone: str = Field("UTC", description="IANA zone of `today` for runs that no schedule starts")
     host: str = Field("127.0.0.1", description="where the API listens; other than loopback needs a token")
-    port: int = Field(8765, ge=0, le=65535)
+    port: int = Field(8765, ge=0, le=65535, description="where the API listens; 0 takes a free one")
     api_token: SecretStr | None = Field(None, description="bearer token that REST asks for")
     lease_s: float = Field(30.0, gt=0, description="how long a run stays a worker's without a heartbeat")
     sweep_s: float = Field(1.0, gt=0, description="pause between two sweeps")
     connectors: dict[str, InstanceSettings] = Field(default_factory=dict)
-    roles: dict[str, str] = Field(default_factory=dict, description="role → connector")
+    roles: dict[str, str] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     #: Where each value came from, for `kontora config show`.
     origin: dict[str, str] = Field(default_factory=dict)
 
 
-_FROM_ENVIRONMENT = (
+#: Settings that an environment variable `KONTORA_<NAME>` goes before.
+FROM_ENVIRONMENT = (
     "database_url",
     "broker_url",
     "workflows",
@@ -86,7 +87,7 @@ def load_settings(home: str | None = None) -> Settings:
                 f"{file} cannot be read: {error}. Mend it, or write a new one: kontora init."
             ) from None
         origin = dict.fromkeys(values, str(file))
-    for name in _FROM_ENVIRONMENT:
+    for name in FROM_ENVIRONMENT:
         variable = f"KONTORA_{name.upper()}"
         if os.environ.get(variable):
             values[name], origin[name] = os.environ[variable], variable

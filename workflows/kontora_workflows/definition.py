@@ -68,7 +68,10 @@ class Schedule(Form):
 
 
 class BaseStep(Form):
-    """What all steps have. A falsy `when` (false, 0, empty, null) skips the step."""
+    """What all steps have. A falsy `when` (false, 0, empty, null) skips the step.
+
+    A step that is not done `timeout` after it was entered first fails; time that a run waits counts.
+    """
 
     #: The key that tells this kind of step from the others.
     kind: ClassVar[str]
@@ -76,6 +79,7 @@ class BaseStep(Form):
     id: Name
     title: Text | None = None
     when: Reference | None = None
+    timeout: Duration | None = None
 
 
 class CallStep(BaseStep):
@@ -133,9 +137,19 @@ class ReportStep(BaseStep):
     report: ReportDefinition
 
 
+class WaitStep(BaseStep):
+    """Let time pass. No worker is held meanwhile."""
+
+    kind: ClassVar[str] = "wait"
+
+    wait: Duration
+
+
+AnyStep = CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep | WaitStep
+
 #: Every kind of step by the key that tells it.
-STEP_KINDS: dict[str, type[CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep]] = {
-    cls.kind: cls for cls in (CallStep, AgentStep, ForEachStep, ApprovalStep, ReportStep)
+STEP_KINDS: dict[str, type[AnyStep]] = {
+    cls.kind: cls for cls in (CallStep, AgentStep, ForEachStep, ApprovalStep, ReportStep, WaitStep)
 }
 
 
@@ -153,7 +167,7 @@ def _read_step(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
     return STEP_KINDS[kinds[0]].model_validate(value, by_name=False, by_alias=True)
 
 
-Step = Annotated[CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep, WrapValidator(_read_step)]
+Step = Annotated[AnyStep, WrapValidator(_read_step)]
 ForEachStep.model_rebuild()
 
 
@@ -169,6 +183,7 @@ class Workflow(Form):
     inputs: dict[Name, Input] = Field(default_factory=dict)
     agents: dict[Name, AgentDefinition] = Field(default_factory=dict)
     schedules: list[Schedule] = Field(default_factory=list)
+    deadline: Duration | None = Field(None, description="a run that has not ended this long after its start times out")
     steps: list[Step] = Field(min_length=1)
     outputs: dict[Name, Reference] = Field(default_factory=dict)
 

@@ -26,7 +26,6 @@ class Start:
     idempotency_key: str | None = None
     schedule_id: str | None = None
     logical_at: int | None = None
-    deadline_at: int | None = None
 
 
 def start_run(ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *, today: date) -> tuple[Run, bool]:
@@ -48,6 +47,6 @@ def start_run(ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *,
         logical_at=start.logical_at,
         idempotency_key=start.idempotency_key,
         request_hash=digest([workflow.name, start.given, start.bindings]),
-        deadline_at=start.deadline_at,
+        deadline_ms=int(workflow.deadline.total_seconds() * 1000) if workflow.deadline else None,
     )
     return ledger.runs.create(new)

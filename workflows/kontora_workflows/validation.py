@@ -15,6 +15,7 @@ from kontora_workflows.definition import (
     Input,
     ReportStep,
     Step,
+    WaitStep,
     Workflow,
 )
 from kontora_workflows.definitions.calls import Tools, check_arguments, find_tool, reference_type
@@ -134,6 +135,8 @@ class _Check:
                 self._one_reference(text, (*path, "report", *at))
             ReportCheck(path, scope, self.agent_steps, self.findings).check(step)
             return ReportResult
+        if isinstance(step, WaitStep):
+            return Skipped
         before = list(self.agent_steps)
         self._steps(step.steps, (*path, "steps"), inner)
         self.agent_steps = before

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from kontora_connectors import Connector, ConnectorError, Invalid, Label, OutcomeUnknown, Tool, Unavailable
 
 from kontora_workflows.engine.journal import Journal
-from kontora_workflows.engine.ports import Doors
-from kontora_workflows.engine.signals import NeedsReview, StepFailed, Wait
+from kontora_workflows.engine.ports import BindingMissing, Doors
+from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.signals import NeedsReview, Stop, Wait, nondeterministic
 from kontora_workflows.ledger.approvals import Request
 from kontora_workflows.ledger.chain import Entry, canonical, digest
+from kontora_workflows.ledger.entries import LeaseLost
 
-#: How long one call may take, in seconds, beyond what the connector itself allows.
-CALL_TIMEOUT_S = 120.0
+#: How often a call under way looks whether the run has to stop, in seconds.
+_LOOK_S = 0.25
 
 #: Writes whose repetition under the same key cannot make a second record.
 _REPEATABLE = ("native_key", "unique_reference", "same_transaction")
@@ -58,8 +59,8 @@ class Outcome:
 class Caller:
     """Makes the tool calls of one run."""
 
-    def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str]) -> None:
-        self._journal, self._doors, self._bindings = journal, doors, bindings
+    def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], pulse: Pulse) -> None:
+        self._journal, self._doors, self._bindings, self._pulse = journal, doors, bindings, pulse
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ class Caller:
         """
         recorded = self._journal.recorded("tool.outcome", call.key)
         if recorded is not None:
-            self._same(call, recorded)
+            self._same(call)
             return self._outcome(recorded)
         try:
             connector, tool = self.find(call.tool)
@@ -196,21 +197,48 @@ class Caller:
         started = time.perf_counter()
         extra = {"key": self._key(call, arguments)} if tool.effect == "write" else {}
         try:
-            future: Future[Any] = self._pool.submit(tool.method, connector, **values, **extra)
-            result = tool.result.dump_python(future.result(CALL_TIMEOUT_S), mode="json", warnings="error")
+            answer = self._answer(connector, tool, {**values, **extra})
+            result = tool.result.dump_python(answer, mode="json", warnings="error")
             if tool.effect == "write":
                 self._read_back(connector, tool, extra["key"])
-        except OutOfTime:
-            late: type[ConnectorError] = OutcomeUnknown if tool.effect == "write" else Unavailable
-            return self._failed(call, connector, tool, late(f"{call.tool} took longer than {CALL_TIMEOUT_S:g} s."))
         except ConnectorError as error:
             return self._failed(call, connector, tool, error)
+        except (Stop, LeaseLost):
+            raise
         except Exception as error:  # a plugin's own mistake must not become a trace
             wrapped = ConnectorError(f"The connector {connector.instance!r} failed in {call.tool}.", detail=repr(error))
             if tool.effect == "write":
                 wrapped = OutcomeUnknown(wrapped.message, detail=wrapped.detail)
             return self._failed(call, connector, tool, wrapped)
         return self._record(call, connector, tool, "ok", result, time.perf_counter() - started)
+
+    def _answer(self, connector: Connector[Any], tool: Tool, values: dict[str, Any]) -> Any:
+        """Call the method and wait for it. A read is left when the run has to stop; a write is never torn.
+
+        Raises what the method raises, `OutcomeUnknown` or `Unavailable` when it takes too long, `Stop`, `LeaseLost`.
+        """
+        future: Future[Any] = self._pool.submit(tool.method, connector, **values)
+        deadline = time.monotonic() + tool.mark.timeout_s
+        while True:
+            done, _ = wait([future], timeout=min(_LOOK_S, max(0.0, deadline - time.monotonic())))
+            if done:
+                return future.result()
+            if tool.effect == "read":
+                try:
+                    self._pulse.check()
+                except (Stop, LeaseLost):
+                    self._abandon(connector)
+                    raise
+            if time.monotonic() >= deadline:
+                self._abandon(connector)
+                late = OutcomeUnknown if tool.effect == "write" else Unavailable
+                raise late(f"{tool.name} took longer than {tool.mark.timeout_s:g} s.")
+
+    def _abandon(self, connector: Connector[Any]) -> None:
+        """Leave a call that hangs to itself: the next one gets a thread of its own."""
+        connector.interrupt()
+        self._pool.shutdown(wait=False)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")
 
     def _read_back(self, connector: Connector[Any], tool: Tool, key: str) -> None:
         """A write that can be looked up is looked up: only what the system shows counts as done."""
@@ -263,13 +291,19 @@ class Caller:
         result = self._journal.payload(entry)["result"] if "payload" in body else None
         return Outcome(entry.seq, body["outcome"], result, **error, untrusted=bool(body.get("untrusted")))
 
-    def _same(self, call: Call, recorded: Entry) -> None:
-        """What is asked for now must be what was asked for then."""
+    def _same(self, call: Call) -> None:
+        """What is asked for now must be what was asked for then. Raises `StepFailed`."""
         intent = self._journal.recorded("tool.intended", call.key)
-        if intent is None or recorded.data["tool"] == call.tool:
+        if intent is None:
             return
-        raise StepFailed(
-            "nondeterministic",
-            f"At {call.key} the run called {recorded.data['tool']} before and wants to call {call.tool} now.",
-            "Start a new run: the workflow, a connector or the program changed in a way that matters here.",
-        )
+        then = intent.data
+        if then["tool"] != call.tool:
+            raise nondeterministic(f"At {call.key} the run called {then['tool']} before and wants {call.tool} now.")
+        if then["arguments_hash"] not in (digest(call.arguments), self._canonical_hash(call)):
+            raise nondeterministic(f"At {call.key} the run called {call.tool} with other arguments before.")
+
+    def _canonical_hash(self, call: Call) -> str:
+        try:
+            return digest(self.find(call.tool)[1].canonical(call.arguments))
+        except (ConnectorError, BindingMissing, ValueError):
+            return ""  # it was refused then, under the hash of what was asked

@@ -13,7 +13,7 @@ from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall
 from kontora_workflows.engine.caller import Call, Caller, Outcome
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.pulse import Pulse
-from kontora_workflows.engine.signals import StepFailed, Stop
+from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic
 from kontora_workflows.ledger.chain import canonical, digest
 from kontora_workflows.ledger.entries import LeaseLost
 
@@ -97,11 +97,7 @@ class Desk:
     def _same(self, key: str, hash_: str) -> None:
         answered = self._journal.recorded("model.answered", key)
         if answered is not None and answered.data["request_hash"] != hash_:
-            raise StepFailed(
-                "nondeterministic",
-                f"At {key} the model was asked something else before than it would be asked now.",
-                "Start a new run: the workflow, a connector or the program changed in a way that matters here.",
-            )
+            raise nondeterministic(f"At {key} the model was asked something else before than it would be asked now.")
 
     def _budget(self) -> None:
         if self._tokens > self._agent.limits.tokens:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -15,11 +14,11 @@ from kontora_workflows.engine.execution import Execution
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import Doors, Models, Sender
 from kontora_workflows.engine.pulse import Pulse
-from kontora_workflows.engine.signals import Cancelled, HandBack, NeedsReview, Retry, StepFailed, Wait
+from kontora_workflows.engine.signals import Cancelled, HandBack, NeedsReview, Retry, StepFailed, TimedOut, Wait
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.entries import LeaseLost
-from kontora_workflows.ledger.run import Claim, Failure
+from kontora_workflows.ledger.run import REPLAY_VERSION, Claim, Failure
 
 log = logging.getLogger("kontora.engine")
 
@@ -66,18 +65,20 @@ class Engine:
         try:
             output = self._execute(journal, pulse)
         except Wait as wait:
-            runs.leave(head, claim.run.wakes, waiting_for=wait.what)
+            runs.leave(head, claim.run.wakes, waiting_for=wait.what, until=wait.until)
         except HandBack:
             runs.put_back(head, delay_ms=0)
         except Cancelled:
             runs.finish(head, "cancelled", failure=Failure("cancelled", "Cancelled on request."))
+        except TimedOut:
+            runs.finish(head, "timed_out", failure=Failure("deadline", "The run passed its deadline."))
         except NeedsReview as unknown:
             runs.finish(head, "needs_review", failure=unknown.failure)
         except Retry as failed:
-            if claim.run.attempts >= MAX_ATTEMPTS:
+            if journal.attempts >= MAX_ATTEMPTS:
                 runs.finish(head, "failed", failure=failed.failure)
             else:
-                runs.put_back(head, delay_ms=_backoff_ms(claim.run.attempts), failure=failed.failure)
+                runs.put_back(head, delay_ms=_backoff_ms(journal.attempts), failure=failed.failure)
         except StepFailed as failed:
             runs.finish(head, "failed", failure=failed.failure)
         except (LeaseLost, LedgerUnavailable):
@@ -90,8 +91,10 @@ class Engine:
             runs.finish(head, "succeeded", output={"steps": output})
 
     def _execute(self, journal: Journal, pulse: Pulse) -> dict[str, object]:
-        definition = json.loads(self.ledger.runs.definition(journal.run.definition_hash))
-        workflow = Workflow.model_validate(definition)
+        if journal.run.replay_version != REPLAY_VERSION:
+            why = f"The run began under replay version {journal.run.replay_version}; this Kontora has {REPLAY_VERSION}."
+            raise StepFailed("engine_changed", why, "Let a worker of the older version finish it, or start a new run.")
+        workflow = Workflow.model_validate_json(self.ledger.runs.definition(journal.run.definition_hash))
         execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner)
         try:
             return execution.go()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kontora_agents.errors import ModelError
@@ -20,6 +20,7 @@ from kontora_workflows.definition import (
     CallStep,
     ForEachStep,
     ReportStep,
+    WaitStep,
     Workflow,
 )
 from kontora_workflows.engine.caller import Call, Caller, Outcome
@@ -30,7 +31,7 @@ from kontora_workflows.engine.ports import BindingMissing, ChosenModel, Doors, M
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.report_writer import write_report
 from kontora_workflows.engine.scope import Scope
-from kontora_workflows.engine.signals import Retry, StepFailed
+from kontora_workflows.engine.signals import Retry, StepFailed, Wait
 from kontora_workflows.references import ReferenceFailed
 
 
@@ -43,7 +44,7 @@ class Execution:
         self.workflow, self.journal, self.pulse = workflow, journal, pulse
         self._models, self._runner = models, runner
         run = journal.run
-        self._caller = Caller(journal, doors, run.bindings)
+        self._caller = Caller(journal, doors, run.bindings, pulse)
         self.scope = self._scope()
 
     def _scope(self) -> Scope:
@@ -72,10 +73,14 @@ class Execution:
             return
         if step.when is not None and not self._resolve(step.when):
             self.scope.result(step.id, {"skipped": True})
-            self.journal.append("step.finished", step.id, {"skipped": True})
+            self.journal.finish_step(step.id, {"skipped": True})
             return
-        if self.journal.recorded("step.started", step.id) is None:
-            self.journal.append("step.started", step.id, {"kind": step.kind})
+        started = self.journal.recorded("step.started", step.id)
+        if started is None:
+            started = self.journal.append("step.started", step.id, {"kind": step.kind})
+        if step.timeout is not None:
+            resumed = [entry.at for entry in self.journal.all("run.resumed")]
+            self.pulse.step = (step.id, max([started.at, *resumed]) + _milliseconds(step.timeout))
         try:
             result, seq = self._enter(step)
         except ReferenceFailed as error:
@@ -88,7 +93,8 @@ class Execution:
             kind = Retry if error.retryable else StepFailed
             raise kind(error.code, f"Step {step.id}: {error.message}", error.hint) from error
         body: dict[str, Any] = {"kind": step.kind} | ({"outcome": seq} if seq else {})
-        self.journal.append("step.finished", step.id, body, payload=None if seq else {"result": result})
+        self.pulse.step = None
+        self.journal.finish_step(step.id, body, payload=None if seq else {"result": result})
         self.scope.result(step.id, result, f"call-{seq}" if seq else None)
 
     def _recall(self, step: BaseStep, body: dict[str, Any]) -> None:
@@ -122,8 +128,19 @@ class Execution:
             fan_out = FanOut(step, self.journal, self.scope)
             fan_out.start()
             return fan_out.collect(), None
+        if isinstance(step, WaitStep):
+            return self._wait(step), None
         assert isinstance(step, ReportStep)
         return write_report(step, self.workflow, self.journal, self.scope), None
+
+    def _wait(self, step: WaitStep) -> dict[str, Any]:
+        timer = self.journal.recorded("timer.set", step.id)
+        if timer is None:
+            due_at = self.pulse.now() + _milliseconds(step.wait)
+            timer = self.journal.append("timer.set", step.id, {"due_at": due_at})
+        if self.pulse.now() < timer.data["due_at"]:
+            raise Wait("timer", until=timer.data["due_at"])
+        return {}
 
     def _made(self, step: BaseStep, call: Call) -> Outcome:
         outcome = self._caller.call(call)
@@ -136,8 +153,8 @@ class Execution:
         title = (
             asked.title if isinstance(asked.title, str) else (asked.title.get("en") or next(iter(asked.title.values())))
         )
-        milliseconds = int(asked.expires_after.total_seconds() * 1000)
-        call = Call(step.id, asked.call, self.scope.fill(asked.with_), str(self.scope.fill(title)), milliseconds, True)
+        expires = _milliseconds(asked.expires_after)
+        call = Call(step.id, asked.call, self.scope.fill(asked.with_), str(self.scope.fill(title)), expires, True)
         outcome = self._caller.call(call)
         if outcome.outcome == "denied":
             return {"decision": outcome.code, "result": None, "message": outcome.message}
@@ -179,6 +196,10 @@ class Execution:
         body = {"model": chosen.name, "server": chosen.server, "rehearsal": chosen.rehearsal}
         self.journal.append("plan", path, body)
         return chosen
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
 
 
 async def _closing(work: Any, chosen: ChosenModel) -> Any:

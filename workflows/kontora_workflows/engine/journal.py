@@ -22,6 +22,8 @@ class Journal:
         self._last: dict[tuple[str, str | None], Entry] = {(e.kind, e.key): e for e in self._entries}
         resumed = len(self._entries) > 2  # more than its creation and this claim
         self._payloads = ledger.entries.payloads(claim.run.id, None if resumed else [1])
+        #: Tries at what is open now; a step that was finished begins the count anew.
+        self.attempts = claim.run.attempts
 
     def recorded(self, kind: str, key: str) -> Entry | None:
         """The last entry of this kind under this key."""
@@ -34,6 +36,15 @@ class Journal:
         entry = self.ledger.entries.append(self.head, kind, key, body, payload=payload)
         self.remember(entry, payload)
         return entry
+
+    def finish_step(self, step: str, body: dict[str, Any], *, payload: Any = None) -> None:
+        """Write that a step is done. Raises `LeaseLost`."""
+        with self.ledger.database.write() as connection:
+            entry = self.ledger.entries.append_in(
+                connection, self.head, "step.finished", step, body, payload=payload, state={"attempts": 1}
+            )
+        self.attempts = 1
+        self.remember(entry, payload)
 
     def remember(self, entry: Entry, payload: Any = None) -> None:
         """Take note of an entry that was written through `head`."""

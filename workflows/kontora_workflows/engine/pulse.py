@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 
-from kontora_workflows.engine.signals import Cancelled, HandBack
+from kontora_workflows.engine.signals import Cancelled, HandBack, StepFailed, TimedOut
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.entries import LeaseLost
@@ -19,6 +20,9 @@ class Pulse:
         self._ledger, self._claim, self._lease_ms = ledger, claim, lease_ms
         self._done, self._stopping = threading.Event(), stopping
         self._lost = self._cancelled = False
+        self._started = time.monotonic()
+        #: The step that is open and when it has to be done, in milliseconds since 1970 on the database's clock.
+        self.step: tuple[str, int] | None = None
         self._thread = threading.Thread(target=self._beat, name=f"pulse {claim.run.id}", daemon=True)
 
     def __enter__(self) -> Pulse:
@@ -48,11 +52,21 @@ class Pulse:
         """Whether nothing asks the run to stop."""
         return not (self._lost or self._cancelled or self._stopping.is_set())
 
+    def now(self) -> int:
+        """The database's clock, counted on from the claim."""
+        return self._claim.claimed_at + int((time.monotonic() - self._started) * 1000)
+
     def check(self) -> None:
-        """Raise `LeaseLost`, `Cancelled` or `HandBack` if the run has to stop now."""
+        """Raise `LeaseLost`, `Cancelled`, `TimedOut`, `HandBack` or `StepFailed` if the run has to stop now."""
         if self._lost:
             raise LeaseLost(f"run {self._claim.run.id} was taken over")
         if self._cancelled:
             raise Cancelled("cancelled on request")
+        deadline = self._claim.run.deadline_at
+        if deadline is not None and self.now() > deadline:
+            raise TimedOut("the run passed its deadline")
         if self._stopping.is_set():
             raise HandBack("this worker is stopping")
+        if self.step is not None and self.now() > self.step[1]:
+            hint = "Raise its `timeout`, or find out what took so long: `kontora calls RUN`."
+            raise StepFailed("step_timeout", f"Step {self.step[0]} was not done in time.", hint)

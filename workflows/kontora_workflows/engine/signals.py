@@ -1,8 +1,9 @@
 """How a step stops the run it belongs to.
 
 Stop
-├── Wait          nothing to do until something from outside happens (approval, children)
+├── Wait          nothing to do until something from outside happens (approval, children, timer)
 ├── Cancelled     somebody asked for it
+├── TimedOut      the run passed its deadline
 ├── HandBack      this process has to go; another one takes the run over
 ├── StepFailed    the run fails, with a code, a message and what to do next
 ├── Retry         the same, but worth another attempt later
@@ -19,15 +20,19 @@ class Stop(Exception):
 
 
 class Wait(Stop):
-    """The run waits for `what`: approval or children."""
+    """The run waits for `what`: approval, children, or a timer that goes off at `until` (milliseconds since 1970)."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    def __init__(self, what: str, until: int | None = None) -> None:
+        self.what, self.until = what, until
         super().__init__(what)
 
 
 class Cancelled(Stop):
     """Somebody asked the run to stop."""
+
+
+class TimedOut(Stop):
+    """The run passed its deadline."""
 
 
 class HandBack(Stop):
@@ -48,3 +53,9 @@ class Retry(StepFailed):
 
 class NeedsReview(StepFailed):
     """The outcome of a write is unknown: a person looks it up and settles it."""
+
+
+def nondeterministic(what: str) -> StepFailed:
+    """A replay that does not meet what the ledger holds."""
+    hint = "Start a new run: the workflow, a connector or the program changed in a way that matters here."
+    return StepFailed("nondeterministic", what, hint)

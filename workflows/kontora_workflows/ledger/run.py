@@ -17,6 +17,10 @@ ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "timed_ou
 AT_REST: frozenset[str] = ENDED | {"needs_review"}
 
 
+#: What a run's entries mean to a replay. A change that would make an open run diverge raises it.
+REPLAY_VERSION = 1
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a run stopped: a stable code, what happened, and what to do next."""
@@ -37,6 +41,7 @@ class Run:
     id: str
     workflow: str
     definition_hash: str
+    replay_version: int
     state: State
     waiting_for: str | None
     fence: int
@@ -97,7 +102,7 @@ class NewRun:
     logical_at: int | None = None
     idempotency_key: str | None = None
     request_hash: str | None = None
-    deadline_at: int | None = None
+    deadline_ms: int | None = None
     parent_id: str | None = None
     parent_step: str | None = None
     item_key: str | None = None

@@ -15,7 +15,7 @@ from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import GENESIS, canonical
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries, Head
-from kontora_workflows.ledger.run import AT_REST, ENDED, Claim, Failure, NewRun, Run
+from kontora_workflows.ledger.run import AT_REST, ENDED, REPLAY_VERSION, Claim, Failure, NewRun, Run
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
@@ -42,6 +42,15 @@ class Page:
 
     items: list[Run]
     next_cursor: str | None
+
+
+def _due() -> ColumnElement[bool]:
+    """Whether a run may be claimed: it is queued, its timer went off, or whoever had it is gone."""
+    return or_(
+        and_(R.state == "queued", R.due_at <= Now()),
+        and_(R.state == "waiting", R.waiting_for == "timer", R.due_at <= Now()),
+        and_(R.state == "running", R.lease_until < Now()),
+    )
 
 
 def _insert_ignore(connection: Connection, table: Any) -> Any:
@@ -84,7 +93,7 @@ class Runs:
         row = {
             name: getattr(new, name)
             for name in NewRun.__dataclass_fields__
-            if name not in ("definition", "inputs", "bindings")
+            if name not in ("definition", "inputs", "bindings", "deadline_ms")
         }
         id_ = f"run_{ULID()}"
         row |= {
@@ -92,11 +101,13 @@ class Runs:
             "root_id": self._get(connection, new.parent_id).root_id if new.parent_id else id_,
             "inputs": canonical(new.inputs),
             "bindings": canonical(new.bindings),
+            "replay_version": REPLAY_VERSION,
             "state": "queued",
             "fence": 0,
             "attempts": 0,
             "wakes": 0,
             "due_at": now,
+            "deadline_at": now + new.deadline_ms if new.deadline_ms is not None else None,
             "created_at": now,
             "head_seq": 0,
             "head_hash": GENESIS,
@@ -132,10 +143,6 @@ class Runs:
 
     def claim(self, run_id: str, owner: str, lease_ms: int) -> Claim | None:
         """Take the run if it is due and nobody holds it; None otherwise. Raises the fence."""
-        free = or_(
-            and_(R.state == "queued", R.due_at <= Now()),
-            and_(R.state == "running", R.lease_until < Now()),
-        )
         values = {
             "state": "running",
             "waiting_for": None,
@@ -148,7 +155,7 @@ class Runs:
         with self._database.write() as connection:
             row = connection.execute(
                 update(tables.runs)
-                .where(R.id == run_id, free)
+                .where(R.id == run_id, _due())
                 .values(**values)
                 .returning(tables.runs, Now().label("_now"))
             ).one_or_none()
@@ -169,13 +176,16 @@ class Runs:
             ).one_or_none()
             return None if row is None else row.cancel_requested_at is not None
 
-    def leave(self, head: Head, wakes: int, *, waiting_for: str) -> None:
-        """Hand the run back until something from outside wakes it; if that happened since the claim, queue it."""
+    def leave(self, head: Head, wakes: int, *, waiting_for: str, until: int | None = None) -> None:
+        """Hand the run back until something from outside wakes it, or a timer goes off at `until`.
+
+        If it was woken since the claim, it is queued.
+        """
         woken = R.wakes != wakes
         state = {
             "state": case((woken, "queued"), else_="waiting"),
             "waiting_for": case((woken, None), else_=waiting_for),
-            "due_at": Now(),
+            "due_at": case((woken, Now()), else_=Now() if until is None else until),
             **self._free(),
         }
         with self._database.write() as connection:
@@ -342,8 +352,7 @@ class Runs:
     def to_send(self, resend_ms: int, limit: int = 500) -> list[Run]:
         """Runs that are due and not on their way, and runs whose lease has run out."""
         stale = or_(R.sent_at.is_(None), R.sent_at < Now() - resend_ms)
-        due = or_(and_(R.state == "queued", R.due_at <= Now()), and_(R.state == "running", R.lease_until < Now()))
-        query = select(tables.runs).where(due, stale).order_by(R.due_at).limit(limit)
+        query = select(tables.runs).where(_due(), stale).order_by(R.due_at).limit(limit)
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query)]
 

@@ -57,6 +57,7 @@ runs = Table(
     Column("id", String(40), primary_key=True),
     Column("workflow", String(100), nullable=False),
     Column("definition_hash", String(71), ForeignKey("definitions.hash"), nullable=False),
+    Column("replay_version", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("waiting_for", String(20)),
     # who works on it
