@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -20,9 +21,18 @@ from sqlalchemy.exc import (
     OperationalError,
     ProgrammingError,
 )
+from sqlalchemy.pool import NullPool
 
 from kontora_connectors.contract import Config, Connector, Health
-from kontora_connectors.errors import AuthFailed, Conflict, ConnectorError, Forbidden, Invalid, Unavailable
+from kontora_connectors.errors import (
+    AuthFailed,
+    Conflict,
+    ConnectorError,
+    Forbidden,
+    Invalid,
+    OutcomeUnknown,
+    Unavailable,
+)
 
 
 class SqlConfig(Config):
@@ -63,14 +73,18 @@ def _guard(engine: Engine, timeout_s: float, read_only: bool) -> None:
 def open_engine(url: str, *, timeout_s: float = 30.0, read_only: bool = True) -> Engine:
     """Return an engine for `url`. Raises `Invalid` for a URL that no installed driver understands.
 
-    A SQLite file is opened with `mode=ro`/`mode=rw`, so that a missing file is an error and never a new database.
+    A SQLite file is opened with `mode=ro`/`mode=rw`, so that a missing file is an error and never a new database, and
+    anew for each connection, so that nobody goes on with a file that was replaced.
     """
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database and not parsed.database.startswith("file:"):
-            mode = "ro" if read_only else "rw"
-            parsed = parsed.set(database=f"file:{parsed.database}", query={**parsed.query, "mode": mode, "uri": "true"})
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database and not parsed.database.startswith("file:"):
+                query = {**parsed.query, "mode": "ro" if read_only else "rw", "uri": "true"}
+                parsed = parsed.set(database=f"file:{quote(parsed.database)}", query=query)
+            engine = create_engine(parsed, poolclass=NullPool)
+        else:
+            engine = create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise Invalid(f"The database URL cannot be used: {error}", fields={"url": str(error)}) from None
     _guard(engine, timeout_s, read_only)
@@ -122,12 +136,24 @@ class SqlConnector(Connector[SqlConfigT]):
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that commits at the end. Only for systems whose API is their database."""
+        """Open a transaction that commits at the end. Only for systems whose API is their database.
+
+        Raises the error family; `OutcomeUnknown` if the connection is lost while the end is being written.
+        """
         if self._writer is None:
             url = self.config.url.get_secret_value()
             self._writer = open_engine(url, timeout_s=self.config.timeout_s, read_only=False)
-        with self._connection(self._writer) as connection, connection.begin():
+        with self._connection(self._writer) as connection:
             yield connection
+            try:
+                connection.commit()
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise OutcomeUnknown(
+                        f"The connection to the database of {self.instance!r} was lost during a write.",
+                        detail=str(error.orig),
+                    ) from error
+                raise
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:

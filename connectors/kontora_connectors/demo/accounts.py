@@ -9,6 +9,7 @@ from random import Random
 
 from kontora_connectors.demo.customers import Customer
 from kontora_connectors.demo.rows import Row, iso
+from kontora_connectors.demo.schema import folded
 
 OPPORTUNITIES = 400
 #: Stage and how likely it is to end well, in percent.
@@ -49,7 +50,7 @@ def account_rows(seed: int, accounts: list[Account]) -> Iterator[Row]:
             account.id,
             customer.id if linked else None,
             customer.name,
-            customer.name.casefold(),
+            folded(customer.name),
             customer.country,
             f"office@{customer.id.lower()}.example",
             f"+{rng.choice((7, 49))} 000 {rng.randint(100000, 999999)}",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import URL
+
 from kontora_connectors.demo import accounts as crm_accounts
 from kontora_connectors.demo import customers as erp_customers
 from kontora_connectors.demo import invoices as erp_invoices
@@ -54,8 +56,8 @@ def generate(
     Raises `CompanyExists` if there is a demo company and `replace` is not said, `Conflict` if something else is
     there (it is never replaced), `Invalid` for a URL or size that makes no sense, and the rest of the error family.
     """
-    _refuse(erp_url, crm_url, invoices, customers)
     erp, crm = store.parse(erp_url), store.parse(crm_url)
+    _refuse(erp, crm, invoices, customers)
     store.vacant(erp, schema.erp, replace=replace)
     store.vacant(crm, schema.crm, replace=replace)
     made = f"seed {seed}, {today}, {customers} customers, {invoices} invoices"
@@ -98,14 +100,14 @@ def generate(
     )
 
 
-def _refuse(erp_url: str, crm_url: str, invoices: int, customers: int) -> None:
+def _refuse(erp: URL, crm: URL, invoices: int, customers: int) -> None:
     """Raise `Invalid` for what cannot become a company."""
     fields = {}
     if customers < FEWEST_CUSTOMERS:
         fields["customers"] = f"at least {FEWEST_CUSTOMERS}"
     if invoices < max(FEWEST_INVOICES, customers):
         fields["invoices"] = f"at least {FEWEST_INVOICES}, and one for each customer"
-    if erp_url == crm_url and erp_url.startswith("sqlite"):
+    if store.same_file(erp, crm):
         fields["crm_url"] = "the ERP and the CRM need a file each"
     if fields:
         said = "; ".join(f"{name}: {why}" for name, why in fields.items())

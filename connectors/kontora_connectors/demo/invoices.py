@@ -77,15 +77,15 @@ class _Clerk:
     def enter(self, place: int, day: date, customer: Customer) -> None:
         """Enter an invoice, or now and then a credit note for the customer's last one."""
         last = self._last.get(customer.id)
-        if last is not None and customer.slump is None and self.rng.random() < 0.03:
+        odd = self.odd.get(place)
+        if odd is None and last is not None and customer.slump is None and self.rng.random() < 0.03:
             self._credit(place, day, customer, *last)
             return
-        odd = self.odd.get(place)
         entity = customer.entity
         if odd is Oddity.WRONG_ENTITY:
             entity = next(other for other in ENTITIES if other is not entity)
         lines = list(self._lines(customer, entity, day))
-        status = self._status(day, customer)
+        status = self._status(day, customer) if odd is None else "posted"
         back = odd is Oddity.DUE_BEFORE_ISSUE
         due = day + timedelta(days=-20 if back else customer.payment_days)
         net, tax = self._write_lines(place + 1, entity, lines)

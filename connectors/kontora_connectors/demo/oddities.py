@@ -1,4 +1,4 @@
-"""Data that is wrong but plausible, as every real ledger holds it: a few of each kind, at places drawn from the seed."""
+"""Data that is wrong but plausible, as every real ledger holds it: a few of each kind, at places from the seed."""
 
 from __future__ import annotations
 

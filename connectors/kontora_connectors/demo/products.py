@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from kontora_connectors.demo.rows import Row
+from kontora_connectors.demo.schema import folded
 
 PRODUCTS = 800
 _THINGS = (
@@ -50,7 +51,7 @@ def product_rows(products: list[Product]) -> Iterator[Row]:
     """Yield rows of the table `products`."""
     for product in products:
         sku = f"{product.id[1:]}-{product.unit.upper()}"
-        yield (product.id, sku, product.name, product.name.casefold(), product.unit, product.prices["EUR"], "EUR")
+        yield (product.id, sku, product.name, folded(product.name), product.unit, product.prices["EUR"], "EUR")
 
 
 def warehouse_rows() -> Iterator[Row]:

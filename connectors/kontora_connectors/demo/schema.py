@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, ForeignKey, Index, Integer, MetaData, Table, Text
 
+
+def folded(name: str) -> str:
+    """Return a name as the columns `name_folded` keep it: case and the number of blanks make no difference."""
+    return " ".join(name.split()).casefold()
+
+
 erp = MetaData()
 crm = MetaData()
 

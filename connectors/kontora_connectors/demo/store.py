@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, MetaData, Table, create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -31,10 +32,17 @@ def parse(url: str) -> URL:
     except ArgumentError:
         raise Invalid("This is not a database URL, such as sqlite:///erp.db.", fields={"url": "not a URL"}) from None
     backend = parsed.get_backend_name()
-    if backend != "postgresql" and (backend != "sqlite" or parsed.database in (None, "", ":memory:")):
+    in_file = backend == "sqlite" and parsed.database not in (None, "", ":memory:")
+    if not in_file and parsed.drivername != "postgresql+psycopg":
         why = "The demo company lives in a SQLite file (sqlite:///erp.db) or in PostgreSQL (postgresql+psycopg://...)."
-        raise Invalid(why, fields={"url": f"{backend} cannot be used"})
+        raise Invalid(why, fields={"url": f"{parsed.drivername} cannot be used"})
     return parsed
+
+
+def same_file(one: URL, other: URL) -> bool:
+    """Say whether two URLs name one SQLite file."""
+    files = [Path(str(url.database)).resolve() for url in (one, other) if url.get_backend_name() == "sqlite"]
+    return len(files) == 2 and files[0] == files[1]
 
 
 def vacant(url: URL, metadata: MetaData, *, replace: bool) -> None:
@@ -152,6 +160,7 @@ def _fill(connection: Connection, metadata: MetaData, tables: Tables) -> None:
 
 
 def _copy(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
-    with connection.connection.cursor() as cursor, cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
