@@ -48,8 +48,9 @@ class CommandLine:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.home = folder, folder / ".kontora"
-        # A test that is interrupted must not look for a language model on the machine it runs on.
-        self.environment = {**os.environ, "TERM": "dumb", **environment}
+        # Bytecode is kept, so that the second command does not compile everything anew.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self.environment = {**inherited, "TERM": "dumb", **environment}
 
     def __call__(self, *arguments: str, seconds: float = 60) -> Said:
         """Type `kontora ARGUMENTS` and wait for its end."""

@@ -203,7 +203,7 @@ def test_every_family_of_errors_is_there() -> None:
         (
             ["schedules", "add", "receivables-ageing", "--cron", "0 2 30 2 *", "--timezone", "UTC"],
             4,
-            "never comes true",
+            "bad day-of-month",
         ),
         (["schedules", "add", "receivables-ageing", "--cron", "0 2 * * *", "--timezone", "Europe/Moskow"], 4, "Moscow"),
         (["connectors", "call", "erp", "compnies"], 4, "Did you mean companies?"),
@@ -227,8 +227,8 @@ def test_without_a_binding_the_role_and_what_to_write_are_named(kontora: Command
 
 
 def test_a_broken_workflow_file_is_shown_with_line_and_column(kontora: CommandLine) -> None:
-    folder = kontora.folder / "workflows"
-    folder.mkdir()
+    folder = kontora.home / "workflows"
+    folder.mkdir(parents=True)
     (folder / "bad.yaml").write_text("apiVersion: kontora/v1\nname: bad\nsteps: [\n", encoding="utf-8")
     said = kontora("workflows", "validate", "bad", "--json")
     assert said.exit_code == 4
@@ -237,8 +237,8 @@ def test_a_broken_workflow_file_is_shown_with_line_and_column(kontora: CommandLi
 
 
 def test_a_tool_that_does_not_exist_is_said_with_the_nearest_one_before_anything_runs(kontora: CommandLine) -> None:
-    folder = kontora.folder / "workflows"
-    folder.mkdir()
+    folder = kontora.home / "workflows"
+    folder.mkdir(parents=True)
     (folder / "w.yaml").write_text(
         "apiVersion: kontora/v1\nname: w\ntitle: W\nroles: {erp: {interface: receivables}}\n"
         "steps:\n  - id: a\n    call: erp.compnies\n",
@@ -271,7 +271,7 @@ def test_real_data_without_a_model_fails_clearly_and_is_resumed_when_there_is_on
     [
         (lambda db: db.unlink(), "missing"),
         (lambda db: execute(db, "DROP TABLE payments"), "has no table"),
-        (lambda db: db.write_bytes(b"not a database at all" * 100), "connectors check"),
+        (lambda db: db.write_bytes(b"not a database at all" * 100), "no SQLite database"),
     ],
 )
 def test_a_database_that_is_not_as_it_should_be_is_explained(kontora: CommandLine, harm: object, words: str) -> None:

@@ -98,6 +98,8 @@ def translate(error: DBAPIError, instance: str) -> ConnectorError:
     check = f"Run `kontora connectors check {instance}`."
     if "unable to open database file" in low or ("database" in low and "does not exist" in low):
         return Unavailable(f"The database of {instance!r} is missing.", detail=said, hint=f"Check its url. {check}")
+    if "not a database" in low or "malformed" in low:
+        return Invalid(f"The file of {instance!r} is damaged, or no SQLite database: check its url.", detail=said)
     if "no such table" in low or ("relation" in low and "does not exist" in low):
         name = said.split(":")[-1].strip() if "no such table" in low else said.split('"')[1] if '"' in said else "?"
         return Invalid(
