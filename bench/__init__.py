@@ -1,0 +1,1 @@
+"""Measures Kontora against a plain AutoGen loop; judges nothing."""
