@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.ollama_model import OllamaModel
 from kontora_agents.rehearsal.script import Script
 from kontora_agents.rehearsal.server import Rehearsal
-from kontora_connectors import Config, Connector, Label, Record, Unavailable, read, write
+from kontora_connectors import Config, Connector, Label, OutcomeUnknown, Record, Unavailable, read, write
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.ledger import Ledger
@@ -37,6 +38,8 @@ class Notebook(Connector[Config], kind="notebook"):
         self.notes: dict[str, Note] = {}
         self.asked: list[str] = []
         self.down = 0
+        self.slow = threading.Event()
+        self.slow.set()
 
     @read
     def list_notes(self, about: str = "") -> list[Note]:
@@ -46,6 +49,27 @@ class Notebook(Connector[Config], kind="notebook"):
             self.down -= 1
             raise Unavailable("The notebook is closed.", hint="Open it.")
         return [note for note in self.notes.values() if about in note.text]
+
+    @read
+    def slow_list(self) -> list[str]:
+        """List something as soon as `slow` is set."""
+        self.asked.append("slow_list")
+        self.slow.wait(30)
+        return []
+
+    def interrupt(self) -> None:
+        """Break off the slow list."""
+        self.asked.append("interrupt")
+        self.slow.set()
+
+    @write(idempotency="none")
+    def shout(self, text: str, *, key: str) -> str:
+        """Say something that cannot be looked up."""
+        self.asked.append(f"shout {text}")
+        if self.down:
+            self.down -= 1
+            raise OutcomeUnknown("The line went dead.")
+        return text
 
     @read
     def people(self) -> list[str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.approvals import AlreadyDecided
+from kontora_workflows.tool_calls import tool_calls
+from sqlalchemy import update
 
-from tests.office import office
+from tests.office import Office, office
 
 HEAD = """
 apiVersion: kontora/v1
@@ -206,3 +209,32 @@ def test_a_run_that_waits_is_cancelled_with_its_items_and_their_approvals(ledger
         assert [one.state for one in here.ledger.runs.family(run.id)] == ["cancelled"] * 3
         assert here.ledger.approvals.page(state="pending")[0] == []
         assert here.notebook.notes == {}
+
+
+def test_a_retry_makes_the_call_again_and_both_are_in_the_ledger(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        here.notebook.down = 1
+        run = here.start(READING)
+        here.worker().work(run.id)
+        make_due(here, run.id)
+        assert here.work_until_rest(run).state == "succeeded"
+        assert here.notebook.asked == ["list_notes ", "list_notes "]
+        assert [call.outcome for call in tool_calls(here.ledger, run.id)] == ["failed", "ok"]
+
+
+def test_a_run_that_failed_for_good_is_resumed_with_a_new_call(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        here.notebook.down = 5
+        run = here.start(READING)
+        for _ in range(5):
+            make_due(here, run.id)
+            here.worker().work(run.id)
+        assert here.ledger.runs.get(run.id).state == "failed"
+        here.ledger.runs.resume(run.id, by="boss")
+        assert here.work_until_rest(run).state == "succeeded"
+
+
+def make_due(here: Office, run_id: str) -> None:
+    """Let the pause before a retry be over."""
+    with here.ledger.database.write() as connection:
+        connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(due_at=0))

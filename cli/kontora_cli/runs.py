@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,6 +85,32 @@ def resume(run_id: RunId, home: Home = None, as_json: Json = False) -> int:
 
     with opened(home) as house:
         run = house.ledger.runs.resume(run_id, by=principal())
+        house.sender.send([run.id])
+        show(RunSummary.of(run).model_dump(mode="json"), f"{run.id} is queued again.", as_json=as_json)
+        note(going_on(house))
+    return OK
+
+
+@app.command()
+def settle(
+    run_id: RunId,
+    key: Annotated[str, typer.Argument(metavar="CALL", help="Key of the call, as the run's error names it.")],
+    done: Annotated[bool, typer.Option("--done/--not-done", help="Whether the record is in that system.")],
+    result: Annotated[
+        str, typer.Option("--result", metavar="JSON", help="With --done: what the call would have answered.")
+    ] = "null",
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Say how a write of unknown outcome ended, after you looked it up. Not done: it is made again."""
+    from kontora_api.documents import RunSummary
+
+    try:
+        answer = json.loads(result)
+    except ValueError:
+        raise typer.BadParameter(f"{result!r} is not JSON.", param_hint="--result") from None
+    with opened(home) as house:
+        run = house.ledger.runs.settle(run_id, key, done=done, result=answer, by=principal())
         house.sender.send([run.id])
         show(RunSummary.of(run).model_dump(mode="json"), f"{run.id} is queued again.", as_json=as_json)
         note(going_on(house))

@@ -56,10 +56,20 @@ def _intents(entries: Iterable[Entry]) -> list[int]:
 
 
 def _calls(item: str | None, entries: list[Entry], payloads: dict[int, str | None]) -> Iterable[ToolCall]:
-    ends = {entry.key: entry for entry in entries if entry.kind in ("tool.unknown", "tool.outcome")}
-    for intent in entries:
-        if intent.kind == "tool.intended":
-            yield _call(item, intent, ends.get(intent.key), payloads)
+    """Pair every intent with what ended it: the next outcome under its key, if there is one."""
+    open_: dict[str | None, Entry] = {}
+    ended: list[tuple[Entry, Entry | None]] = []
+    for entry in entries:
+        if entry.kind == "tool.intended":
+            if entry.key in open_:
+                ended.append((open_[entry.key], None))
+            open_[entry.key] = entry
+        elif entry.kind == "tool.outcome" and entry.key in open_:
+            ended.append((open_.pop(entry.key), entry))
+    unknown = {entry.key: entry for entry in entries if entry.kind == "tool.unknown"}
+    for intent in open_.values():
+        ended.append((intent, unknown.get(intent.key)))
+    return [_call(item, intent, end, payloads) for intent, end in ended]
 
 
 def _call(item: str | None, intent: Entry, end: Entry | None, payloads: dict[int, str | None]) -> ToolCall:

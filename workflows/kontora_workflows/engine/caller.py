@@ -27,7 +27,11 @@ _REPEATABLE = ("native_key", "unique_reference", "same_transaction")
 
 @dataclass(frozen=True)
 class Call:
-    """A tool call that a step or an agent wants made. `key` names it in the run for ever."""
+    """A tool call that a step or an agent wants made. `key` names it in the run for ever.
+
+    `again`: a failure that is recorded stopped the run then, so that now the call is made anew. What an agent was told
+    stays what it was told.
+    """
 
     key: str
     tool: str
@@ -35,6 +39,7 @@ class Call:
     title: str = ""
     expires_in_ms: int = 72 * 3_600_000
     untrusted: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ class Caller:
         recorded = self._journal.recorded("tool.outcome", call.key)
         if recorded is not None:
             self._same(call)
-            return self._outcome(recorded)
+            if not (call.again and recorded.data["outcome"] == "failed"):
+                return self._outcome(recorded)
         try:
             connector, tool = self.find(call.tool)
             values = tool.validate(call.arguments)
@@ -122,7 +128,10 @@ class Caller:
     def _write(
         self, call: Call, connector: Connector[Any], tool: Tool, values: dict[str, Any], arguments: dict[str, Any]
     ) -> Outcome:
-        intent = self._journal.recorded("tool.intended", call.key)
+        intent, failed = (self._journal.recorded(kind, call.key) for kind in ("tool.intended", "tool.outcome"))
+        if intent is not None and failed is not None and failed.seq > intent.seq:
+            self._intend(call, connector, tool, arguments)  # it surely was not done
+            return self._make(call, connector, tool, values, arguments)
         if intent is not None:
             return self._reconcile(call, connector, tool, values, arguments)
         hash_ = digest(arguments)
@@ -162,6 +171,12 @@ class Caller:
         self, call: Call, connector: Connector[Any], tool: Tool, values: dict[str, Any], arguments: dict[str, Any]
     ) -> Outcome:
         """An earlier process meant to make this write and did not say how it ended: look it up by its key."""
+        settled, unknown = (self._journal.recorded(kind, call.key) for kind in ("tool.settled", "tool.unknown"))
+        if settled is not None and unknown is not None and settled.seq > unknown.seq:
+            if not settled.data["done"]:
+                return self._make(call, connector, tool, values, arguments)
+            result = self._journal.payload(settled)["result"]
+            return self._record(call, connector, tool, "reconciled", result, 0.0)
         if tool.mark.lookup is not None:
             found = getattr(connector, tool.mark.lookup)(self._key(call, arguments))
             if found is not None:
@@ -175,14 +190,13 @@ class Caller:
         )
 
     def _unknown(self, call: Call, connector: Connector[Any], why: str) -> NeedsReview:
-        if self._journal.recorded("tool.unknown", call.key) is None:
-            self._journal.append(
-                "tool.unknown", call.key, {"tool": call.tool, "instance": connector.instance, "why": why}
-            )
+        body = {"tool": call.tool, "instance": connector.instance, "why": why}
+        self._journal.append("tool.unknown", call.key, body)
+        settle = f"kontora runs settle {self._journal.run.id} {call.key} --done | --not-done"
         return NeedsReview(
             "outcome_unknown",
             f"Nobody knows whether {call.tool} on {connector.instance!r} was done: {why}.",
-            "Look it up in that system, then settle the run.",
+            f"Look it up in that system, then say so: `{settle}`.",
         )
 
     # --- the call itself -----------------------------------------------------------------------------------------
@@ -275,7 +289,7 @@ class Caller:
         return self._outcome(self._journal.append("tool.outcome", call.key, body, payload={"result": result}))
 
     def _refuse(self, call: Call, error: ConnectorError, *, outcome: str = "failed", code: str = "") -> Outcome:
-        if self._journal.recorded("tool.intended", call.key) is None:
+        if self._journal.recorded("tool.intended", call.key) is None or call.again:
             intent = {"tool": call.tool, "arguments_hash": digest(call.arguments)}
             self._journal.append("tool.intended", call.key, intent, payload={"arguments": call.arguments})
         body = {

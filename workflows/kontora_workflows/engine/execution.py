@@ -118,7 +118,7 @@ class Execution:
     def _enter(self, step: BaseStep) -> tuple[Any, int | None]:
         """Do a step. Returns its result, and the seq of the tool call that gave it, if one did."""
         if isinstance(step, CallStep):
-            outcome = self._made(step, Call(step.id, step.call, self.scope.fill(step.with_)))
+            outcome = self._made(step, Call(step.id, step.call, self.scope.fill(step.with_), again=True))
             return outcome.result, outcome.seq
         if isinstance(step, ApprovalStep):
             return self._approval(step), None
@@ -154,7 +154,7 @@ class Execution:
             asked.title if isinstance(asked.title, str) else (asked.title.get("en") or next(iter(asked.title.values())))
         )
         expires = _milliseconds(asked.expires_after)
-        call = Call(step.id, asked.call, self.scope.fill(asked.with_), str(self.scope.fill(title)), expires, True)
+        call = Call(step.id, asked.call, self.scope.fill(asked.with_), str(self.scope.fill(title)), expires, True, True)
         outcome = self._caller.call(call)
         if outcome.outcome == "denied":
             return {"decision": outcome.code, "result": None, "message": outcome.message}

@@ -152,6 +152,13 @@ class Entries:
         with self._database.read() as connection:
             return [_entry(row) for row in connection.execute(query.limit(limit) if limit else query)]
 
+    def last_in(self, connection: Connection, run_id: str, kinds: Sequence[str], key: str) -> Entry | None:
+        """The newest entry of some kinds under a key, inside an open transaction."""
+        entries = tables.entries.c
+        query = select(tables.entries).where(entries.run_id == run_id, entries.key == key, entries.kind.in_(kinds))
+        row = connection.execute(query.order_by(entries.seq.desc()).limit(1)).one_or_none()
+        return _entry(row) if row else None
+
     def of_kind(self, run_ids: Sequence[str], kind: str) -> list[Entry]:
         """Entries of one kind in some runs, in the order they were written."""
         entries = tables.entries.c

@@ -286,6 +286,23 @@ class Runs:
             self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
             return self._get(connection, run_id)
 
+    def settle(self, run_id: str, key: str, *, done: bool, result: Any, by: str) -> Run:
+        """Say how a write of unknown outcome ended, as a person looked it up, and queue the run again.
+
+        `done`: the record is there, `result` (plain JSON) is what the call would have answered. Otherwise it is made
+        again under the same key. Raises `UnknownRun`, `NotResumable` when there is no such unknown write.
+        """
+        with self._database.write() as connection:
+            run = self._get(connection, run_id)
+            unknown = self._entries.last_in(connection, run_id, ("tool.unknown", "tool.settled", "tool.outcome"), key)
+            if run.state != "needs_review" or unknown is None or unknown.kind != "tool.unknown":
+                raise NotResumable(f"Run {run_id} ({run.state}) has no write {key!r} whose outcome is unknown.")
+            body = {"done": done, "by": by}
+            self._entries.append_fact(connection, run_id, "tool.settled", key, body, payload={"result": result})
+            columns = {"state": "queued", "error": None, "due_at": Now(), **self._free()}
+            self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
+            return self._get(connection, run_id)
+
     # --- looking -------------------------------------------------------------------------------------------------
 
     def _get(self, connection: Connection, run_id: str) -> Run:
