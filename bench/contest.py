@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -74,7 +75,7 @@ class Contest:
 
     def environment(self, name: str, **more: str) -> dict[str, str]:
         """The environment of processes with a furnished data folder `name`."""
-        home = self.folder / name.partition(",")[0].replace(":", "").replace(" ", "-")
+        home = self.folder / re.sub(r"\W+", "-", name)
         furnish(home, self._books, self._model)
         return environment(self._plugin, KONTORA_HOME=str(home), **more)
 
@@ -82,7 +83,7 @@ class Contest:
         settings = {"BENCH_BOOKS": f"sqlite:///{self._books}", "BENCH_MODEL": self._model}
         if entrant.services:
             settings |= self.stack.enter_context(production_pair())
-        settings = self.environment(f"{entrant.name} {entrant.processes}", **settings)
+        settings = self.environment(entrant.name, **settings)
         worker = self._child("bench.worker", settings) if entrant.queued else None
         drivers = [self._child(entrant.module, settings) for _ in range(entrant.processes)]
         services = service_processes if entrant.services else set
