@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kontora_workflows.failpoints import passing
 
 from kontora_worker.settings import Settings
 
@@ -69,6 +70,7 @@ class CelerySender:
         """Send each id; never raises."""
         for run_id in run_ids:
             try:
+                passing("broker.before")
                 self._app.send_task(TASK, args=[run_id], retry=False)
             except (OperationalError, OSError) as error:
                 log.warning(

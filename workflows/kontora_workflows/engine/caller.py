@@ -14,6 +14,7 @@ from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import BindingMissing, Doors
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import NeedsReview, Stop, Wait, nondeterministic
+from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.approvals import Request
 from kontora_workflows.ledger.chain import Entry, canonical, digest
 from kontora_workflows.ledger.entries import LeaseLost
@@ -141,7 +142,7 @@ class Caller:
             raise Wait("approval")
         if decided.data["decision"] != "approved" or decided.data["arguments_hash"] != hash_:
             return self._not_approved(call, decided)
-        with self._journal.ledger.database.write() as connection:
+        with self._journal.ledger.database.write("approval.used") as connection:
             if not self._journal.ledger.approvals.use(connection, self._journal.run.id, call.key):
                 return self._not_approved(call, decided)
             body, payload = self._body(call, connector, tool, arguments), {"arguments": arguments}
@@ -231,11 +232,13 @@ class Caller:
 
         Raises what the method raises, `OutcomeUnknown` or `Unavailable` when it takes too long, `Stop`, `LeaseLost`.
         """
+        passing("call.before")
         future: Future[Any] = self._pool.submit(tool.method, connector, **values)
         deadline = time.monotonic() + tool.mark.timeout_s
         while True:
             done, _ = wait([future], timeout=min(_LOOK_S, max(0.0, deadline - time.monotonic())))
             if done:
+                passing("call.after")
                 return future.result()
             if tool.effect == "read":
                 try:

@@ -14,6 +14,7 @@ from kontora_workflows.engine.caller import Call, Caller, Outcome
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic
+from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.chain import canonical, digest
 from kontora_workflows.ledger.entries import LeaseLost
 
@@ -73,12 +74,14 @@ class Desk:
         new = [message.model_dump(mode="json") for message in request.messages[self._shown :]]
         asked = {"model": request.model, "request_hash": hash_, "messages_before": self._shown}
         self._journal.append("model.asked", key, asked, payload={"messages": new})
+        passing("model.before")
         task = asyncio.ensure_future(send(request))
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=_LOOK_S)
                 self._pulse.check()
             answer = task.result()
+            passing("model.after")
         finally:
             if not task.done():
                 task.cancel()

@@ -25,7 +25,7 @@ class FanOut:
             return
         ledger = self._journal.ledger
         children = [self._child(position, *named) for position, named in enumerate(self._items())]
-        with ledger.database.write() as connection:
+        with ledger.database.write("children.started") as connection:
             ids = [ledger.runs.create_in(connection, child).id for child in children]
             body = {"children": ids}
             entry = ledger.entries.append_in(connection, self._journal.head, "children.started", self._step.id, body)

@@ -39,7 +39,7 @@ class Journal:
 
     def finish_step(self, step: str, body: dict[str, Any], *, payload: Any = None) -> None:
         """Write that a step is done. Raises `LeaseLost`."""
-        with self.ledger.database.write() as connection:
+        with self.ledger.database.write("step.finished") as connection:
             entry = self.ledger.entries.append_in(
                 connection, self.head, "step.finished", step, body, payload=payload, state={"attempts": 1}
             )

@@ -104,7 +104,7 @@ class Approvals:
             "expires_in_ms": request.expires_in_ms,
         }
         payload = {"title": request.title, "arguments": request.arguments}
-        with self._database.write() as connection:
+        with self._database.write("approval.requested") as connection:
             entry = self._entries.append_in(connection, head, "approval.requested", request.key, body, payload=payload)
             row = {
                 "id": id_,
@@ -137,7 +137,7 @@ class Approvals:
 
         Raises `UnknownApproval`, or `AlreadyDecided` when it is not pending, out of time, or not at `version`.
         """
-        with self._database.write() as connection:
+        with self._database.write("approval.decided") as connection:
             approval = self._get(connection, approval_id, lock=True)
             late = connection.execute(select(A.expires_at < Now()).where(A.id == approval_id)).scalar_one()
             if not late and (approval.state != "pending" or (version is not None and version != approval.version)):
@@ -169,7 +169,7 @@ class Approvals:
 
     def expire(self) -> int:
         """Turn every pending approval that is out of time into a no. Returns how many."""
-        with self._database.write() as connection:
+        with self._database.write("approval.expired") as connection:
             late = [
                 _approval(row) for row in connection.execute(_QUERY.where(A.state == "pending", A.expires_at < Now()))
             ]

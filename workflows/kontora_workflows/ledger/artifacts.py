@@ -47,7 +47,7 @@ class Artifacts:
         body = {"artifact": id_, "name": name, "media_type": media_type, "size": len(content), "sha256": sha256}
         row: dict[str, Any] = {k: v for k, v in body.items() if k != "artifact"}
         row |= {"id": id_, "run_id": head.run_id, "content": content, "created_at": Now()}
-        with self._database.write() as connection:
+        with self._database.write("artifact.written") as connection:
             self._entries.append_in(connection, head, "artifact.written", key, body)
             connection.execute(tables.artifacts.insert().values(**row))
         return self.get(id_)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.tables import Now
 
 #: The revision this code was written for; the newest file under `migrations/versions`.
@@ -73,10 +74,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes; on SQLite it takes the write lock at once."""
+    def write(self, name: str = "ledger") -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it takes the write lock at once. `name` is that of its failpoints."""
         with self._translated(), self._writer.begin() as connection:
             yield connection
+            passing(f"{name}.before")
+        passing(f"{name}.after")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -50,7 +50,7 @@ class Entries:
 
         Raises `LeaseLost` when the worker's fence is no longer the run's.
         """
-        with self._database.write() as connection:
+        with self._database.write(kind) as connection:
             return self.append_in(connection, head, kind, key, body, payload=payload)
 
     def append_in(

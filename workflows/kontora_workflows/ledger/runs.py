@@ -73,7 +73,7 @@ class Runs:
         with a different request hash it raises `KeyReused`.
         """
         try:
-            with self._database.write() as connection:
+            with self._database.write("run.created") as connection:
                 return self.create_in(connection, new), True
         except IntegrityError:
             run = self._existing(new)
@@ -152,7 +152,7 @@ class Runs:
             "attempts": R.attempts + 1,
             "started_at": func.coalesce(R.started_at, Now()),
         }
-        with self._database.write() as connection:
+        with self._database.write("run.claim") as connection:
             row = connection.execute(
                 update(tables.runs)
                 .where(R.id == run_id, _due())
@@ -167,7 +167,7 @@ class Runs:
 
     def heartbeat(self, run_id: str, fence: int, lease_ms: int) -> bool | None:
         """Extend the lease. None when it is lost; otherwise whether somebody asked to cancel the run."""
-        with self._database.write() as connection:
+        with self._database.write("run.heartbeat") as connection:
             row = connection.execute(
                 update(tables.runs)
                 .where(R.id == run_id, R.fence == fence, R.state == "running")
@@ -188,7 +188,7 @@ class Runs:
             "due_at": case((woken, Now()), else_=Now() if until is None else until),
             **self._free(),
         }
-        with self._database.write() as connection:
+        with self._database.write("run.leave") as connection:
             body = {"state": "waiting", "for": waiting_for}
             self._entries.append_in(connection, head, "run.state", body=body, state=state)
 
@@ -200,7 +200,7 @@ class Runs:
         body: dict[str, Any] = {"state": "queued", "delay_ms": delay_ms}
         if failure:
             body["error"] = failure.as_json()
-        with self._database.write() as connection:
+        with self._database.write("run.put_back") as connection:
             self._entries.append_in(connection, head, "run.state", body=body, state=state)
 
     def finish(self, head: Head, state: str, *, failure: Failure | None = None, output: Any = None) -> None:
@@ -212,7 +212,7 @@ class Runs:
         body: dict[str, Any] = {"state": state}
         if failure:
             body["error"] = failure.as_json()
-        with self._database.write() as connection:
+        with self._database.write("run.finish") as connection:
             self._entries.append_in(connection, head, "run.state", body=body, payload=output, state=columns)
             self._after_end(connection, head.run_id, state)
 
@@ -238,7 +238,7 @@ class Runs:
         idle = or_(
             R.state.in_(("queued", "waiting", "needs_review")), and_(R.state == "running", R.lease_until < Now())
         )
-        with self._database.write() as connection:
+        with self._database.write("run.end") as connection:
             row = connection.execute(select(R.id).where(R.id == run_id, idle).with_for_update()).one_or_none()
             if row is None:
                 return False
@@ -255,7 +255,7 @@ class Runs:
         for run in self.family(run_id):
             if run.ended:
                 continue
-            with self._database.write() as connection:
+            with self._database.write("cancel.requested") as connection:
                 asked = connection.execute(
                     update(tables.runs)
                     .where(R.id == run.id, R.cancel_requested_at.is_(None), R.state.not_in(ENDED))
@@ -268,7 +268,7 @@ class Runs:
 
     def resume(self, run_id: str, *, by: str) -> Run:
         """Queue a failed, timed-out or reviewed run again; what is in its ledger is not repeated."""
-        with self._database.write() as connection:
+        with self._database.write("run.resumed") as connection:
             run = self._get(connection, run_id)
             if run.state not in ("failed", "timed_out", "needs_review"):
                 raise NotResumable(
@@ -292,7 +292,7 @@ class Runs:
         `done`: the record is there, `result` (plain JSON) is what the call would have answered. Otherwise it is made
         again under the same key. Raises `UnknownRun`, `NotResumable` when there is no such unknown write.
         """
-        with self._database.write() as connection:
+        with self._database.write("tool.settled") as connection:
             run = self._get(connection, run_id)
             unknown = self._entries.last_in(connection, run_id, ("tool.unknown", "tool.settled", "tool.outcome"), key)
             if run.state != "needs_review" or unknown is None or unknown.kind != "tool.unknown":
@@ -376,7 +376,7 @@ class Runs:
     def mark_sent(self, run_ids: Sequence[str]) -> None:
         """Remember that the ids were handed to the broker."""
         if run_ids:
-            with self._database.write() as connection:
+            with self._database.write("run.sent") as connection:
                 connection.execute(update(tables.runs).where(R.id.in_(run_ids)).values(sent_at=Now()))
 
     def overdue(self) -> list[Run]:
