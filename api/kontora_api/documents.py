@@ -6,7 +6,7 @@ Instants are RFC 3339 in UTC. Money stays the text that the ledger holds.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from kontora_workflows.ledger.approvals import Approval
 from kontora_workflows.ledger.artifacts import Artifact
@@ -15,7 +15,7 @@ from kontora_workflows.ledger.run import Run
 from kontora_workflows.ledger.schedules import Schedule
 from kontora_workflows.progress import Progress
 from kontora_workflows.tool_calls import ToolCall
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 API = "/api/v1"
 
@@ -30,7 +30,10 @@ def _write_instant(value: datetime) -> str:
 
 #: Built from milliseconds since 1970 UTC, written as RFC 3339.
 Instant = Annotated[
-    datetime, BeforeValidator(_read_instant), PlainSerializer(_write_instant, return_type=str, when_used="json")
+    datetime,
+    BeforeValidator(_read_instant),
+    PlainSerializer(_write_instant, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 
@@ -204,7 +207,7 @@ class ToolCallDocument(Document):
     arguments: dict[str, Any] | None = Field(description="null once erased")
 
     @classmethod
-    def of(cls, call: ToolCall) -> ToolCallDocument:
+    def of(cls, call: ToolCall) -> Self:
         """Describe a call."""
         return cls.model_validate({**call.__dict__, "run": call.run_id})
 

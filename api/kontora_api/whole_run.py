@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.run import Run
 from kontora_workflows.progress import progress
 from kontora_workflows.tool_calls import count_calls
 
@@ -22,5 +24,14 @@ def whole_run(ledger: Ledger, run_id: str) -> RunDocument:
         children=dict(Counter(one.state for one in below if one.parent_id == run.id)),
         tool_calls=count_calls(ledger, run.id),
         approvals_waiting=ledger.approvals.count(ids, "pending"),
-        settled=not any(one.state in ("queued", "running") for one in (run, *below)),
+        settled=_settled((run, *below)),
     )
+
+
+def settled(ledger: Ledger, run_id: str) -> bool:
+    """Whether nothing happens in a run any more, or not until a person acts. Raises `UnknownRun`."""
+    return _settled(ledger.runs.family(run_id))
+
+
+def _settled(family: Iterable[Run]) -> bool:
+    return not any(run.state in ("queued", "running") or run.waiting_for == "timer" for run in family)

@@ -1,0 +1,57 @@
+"""Connectors: which are configured, what they can do, and whether their systems answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from kontora_connectors.registry import BrokenPlugin, UnknownKind, kinds
+from kontora_workflows.engine.ports import BindingMissing
+from kontora_workflows.references import nearest
+
+from kontora_api.answers import problems
+from kontora_api.documents import API
+from kontora_api.parts import ConnectorName, TheHouse
+from kontora_api.problem import Refused
+from kontora_api.system_documents import ConnectorDocument, ConnectorHealth, Connectors, ConnectorSummary, KindDocument
+
+router = APIRouter(prefix=API, tags=["Connectors"])
+
+
+@router.get("/connectors")
+def list_connectors(house: TheHouse) -> Connectors:
+    """List the configured connectors, and the kinds that are installed."""
+    return Connectors(
+        items=[_summary(house, name) for name in house.doors.names()],
+        kinds=[KindDocument.model_validate(kind) for kind in kinds().values()],
+    )
+
+
+def _summary(house: TheHouse, name: str) -> ConnectorSummary:
+    try:
+        return ConnectorSummary.of(name, house.doors.kind(name))
+    except (UnknownKind, BrokenPlugin) as error:
+        return ConnectorSummary.broken(name, house.settings.connectors[name].kind, str(error))
+
+
+def _known(house: TheHouse, name: str) -> str:
+    names = house.doors.names()
+    if name not in names:
+        near = nearest(name, names)
+        meant = f"Did you mean {near!r}?" if near else f"There is: {', '.join(names) or 'none'}."
+        raise Refused("unknown_connector", f"There is no connector {name!r} in kontora.toml. {meant}")
+    return name
+
+
+@router.get("/connectors/{name}", responses=problems("unknown_connector", "unknown_kind", "broken_plugin"))
+def show_connector(name: ConnectorName, house: TheHouse) -> ConnectorDocument:
+    """Show a connector's tools with their schemas, effects and labels. Its system is not touched."""
+    return ConnectorDocument.of(name, house.doors.kind(_known(house, name)))
+
+
+@router.get("/connectors/{name}/health", responses=problems("unknown_connector", "unknown_kind", "broken_plugin"))
+def check_connector(name: ConnectorName, house: TheHouse) -> ConnectorHealth:
+    """Ask the system behind a connector whether it answers. A no is an answer too: `ok` is false."""
+    house.doors.kind(_known(house, name))
+    try:
+        return ConnectorHealth.of(name, house.doors.open(name).check())
+    except BindingMissing as error:
+        return ConnectorHealth(name=name, ok=False, detail=f"{error.message} {error.hint}".strip(), latency_ms=None)
