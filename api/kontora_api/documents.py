@@ -250,6 +250,8 @@ class ApprovalDocument(Document):
     arguments: dict[str, Any] | None
     arguments_hash: str
     untrusted: bool
+    people: int = Field(description="how many different people have to agree")
+    agreed_by: str | None = Field(description="who did, while another one is missing")
     requested_at: Instant
     expires_at: Instant
     decided_at: Instant | None

@@ -10,7 +10,7 @@ import typer
 from kontora_cli.failures import OK
 from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
-from kontora_cli.options import Home, Json, Limit
+from kontora_cli.options import Home, Inputs, Json, Limit, values
 from kontora_cli.output import clock, facts, note, show, table
 
 if TYPE_CHECKING:
@@ -77,6 +77,22 @@ def reject(ids: Ids, comment: Comment = "", home: Home = None, as_json: Json = F
     return _decide(ids, "rejected", comment, home, as_json)
 
 
+@app.command()
+def edit(
+    approval_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the approval.")],
+    inputs: Inputs = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Change arguments of the call that waits. It is a new question: nobody has agreed to it yet."""
+    from kontora_api.documents import ApprovalDocument
+
+    with opened(home) as house:
+        one = house.edit_approval(approval_id, values(inputs), by=principal())
+    show(ApprovalDocument.of(one).model_dump(mode="json"), _described(one), as_json=as_json)
+    return OK
+
+
 def _decide(
     ids: list[str], decision: Literal["approved", "rejected"], comment: str, home: str | None, as_json: bool
 ) -> int:
@@ -88,7 +104,8 @@ def _decide(
             one = house.ledger.approvals.decide(id_, decision, by=principal(), comment=comment)
             house.sender.send([one.run_id])
             decided.append(one)
-            note(f"{one.id} is {decision}: {one.tool}, {one.title}")
+            missing = "needs a second person" if one.state == "pending" else f"is {decision}"
+            note(f"{one.id} {missing}: {one.tool}, {one.title}")
         how = going_on(house)
     documents = [ApprovalDocument.of(one).model_dump(mode="json") for one in decided]
     show({"items": documents, "next": how}, how, as_json=as_json)

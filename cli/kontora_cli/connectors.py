@@ -10,7 +10,7 @@ import typer
 
 from kontora_cli.failures import CONFIGURATION, OK, RUN_FAILED, UNAVAILABLE, WAITING, CliError
 from kontora_cli.opening import opened, principal
-from kontora_cli.options import Home, Inputs, Json, pairs
+from kontora_cli.options import Home, Inputs, Json, values
 from kontora_cli.output import note, show, table
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def call(
     from kontora_workflows.starting import Start
 
     with opened(home) as house:
-        workflow = _one_step(house, name, tool, {key: _value(text) for key, text in pairs(inputs, "--input").items()})
+        workflow = _one_step(house, name, tool, values(inputs))
         run, _ = house.start_workflow(workflow, Start(principal(), "cli", bindings={"system": name}))
         made = _made(house, run.id)
         state = house.ledger.runs.get(run.id).state
@@ -136,13 +136,3 @@ def _made(house: House, run_id: str) -> ToolCall | None:
         elif state in ("queued", "running"):
             continue
         return found[-1] if found else None
-
-
-def _value(text: str) -> Any:
-    """A list or an object may be written as JSON; everything else is the text it is."""
-    if text[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text

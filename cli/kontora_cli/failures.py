@@ -96,6 +96,15 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.ledger.approvals.UnknownApproval": _Family(
         CONFIGURATION, "unknown_approval", "The approval was not found.", "kontora approvals list"
     ),
+    "kontora_workflows.ledger.approvals.SamePerson": _Family(
+        CONFIGURATION, "same_person", "A second person has to agree.", "kontora approvals show ID"
+    ),
+    "kontora_worker.house.FourEyesImpossible": _Family(
+        CONFIGURATION,
+        "four_eyes_impossible",
+        "The workflow cannot run here.",
+        'Give two people a token each in kontora.toml: [tokens] anna = "env:ANNA_TOKEN".',
+    ),
     "kontora_workflows.ledger.approvals.AlreadyDecided": _Family(
         CONFIGURATION, "already_decided", "The approval cannot be decided again.", "kontora approvals list"
     ),

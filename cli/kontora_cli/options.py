@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
@@ -34,3 +35,17 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
             raise typer.BadParameter(f"{name!r} is given twice.", param_hint=option)
         found[name] = value
     return found
+
+
+def values(given: list[str] | None) -> dict[str, Any]:
+    """Arguments of a tool as typed: a list or an object is written as JSON, everything else is the text it is."""
+    return {name: _value(text) for name, text in pairs(given, "--input").items()}
+
+
+def _value(text: str) -> Any:
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text

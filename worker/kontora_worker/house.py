@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.errors import ModelUnavailable
 from kontora_workflows.catalog import Catalog
 from kontora_workflows.cron import time_zone
-from kontora_workflows.definition import Workflow
+from kontora_workflows.definition import ApprovalStep, ForEachStep, Step, Workflow
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.approvals import Approval
+from kontora_workflows.ledger.chain import digest
 from kontora_workflows.ledger.run import Run
 from kontora_workflows.loader import WorkflowInvalid
 from kontora_workflows.scheduling import keep_file_schedules
@@ -32,6 +36,10 @@ log = logging.getLogger("kontora.house")
 
 #: Where a worker tells its children that the rehearsal server listens.
 REHEARSAL_URL = "KONTORA_REHEARSAL_URL"
+
+
+class FourEyesImpossible(Exception):
+    """A workflow needs two people, and all who come here are one to us."""
 
 
 class House:
@@ -80,7 +88,7 @@ class House:
     @cached_property
     def sweeper(self) -> Sweeper:
         """The sweeper of this process."""
-        return Sweeper(self.ledger, self.doors, self.sender, self.workflow)
+        return Sweeper(self.ledger, self.doors, self.sender, self.runnable)
 
     def workflow(self, name: str) -> Workflow:
         """A workflow by name, checked. Raises `UnknownWorkflow`, `WorkflowInvalid`."""
@@ -89,9 +97,19 @@ class House:
             raise WorkflowInvalid(problems)
         return loaded.workflow
 
+    def runnable(self, name: str) -> Workflow:
+        """A workflow that may be started here. Raises what `workflow` raises, `FourEyesImpossible`."""
+        workflow = self.workflow(name)
+        if needs_two_people(workflow.steps) and len(self.settings.tokens) < 2:
+            raise FourEyesImpossible(
+                f"{name} asks two people to agree, and this installation cannot tell people apart: "
+                "[tokens] in kontora.toml names fewer than two."
+            )
+        return workflow
+
     def start(self, name: str, start: Start) -> tuple[Run, bool]:
-        """Start a run and tell the workers. Raises what `start_run` and `workflow` raise."""
-        return self.start_workflow(self.workflow(name), start)
+        """Start a run and tell the workers. Raises what `start_run` and `runnable` raise."""
+        return self.start_workflow(self.runnable(name), start)
 
     def start_workflow(self, workflow: Workflow, start: Start) -> tuple[Run, bool]:
         """The same for a workflow that need not be in the catalogue."""
@@ -101,6 +119,20 @@ class House:
             self.ledger.runs.mark_sent([run.id])
             self.sender.send([run.id])
         return run, new
+
+    def edit_approval(
+        self, approval_id: str, changes: dict[str, Any], *, by: str, version: int | None = None
+    ) -> Approval:
+        """Ask for a call with some arguments changed; nobody has agreed to it yet.
+
+        Raises `UnknownApproval`, `AlreadyDecided`, `Invalid` for arguments that the tool does not take.
+        """
+        asked = self.ledger.approvals.get(approval_id)
+        tool = self.doors.kind(asked.instance).tools()[asked.tool.partition(".")[2]]
+        arguments = {**(asked.arguments or {}), **changes}
+        tool.validate(arguments)
+        canonical = tool.canonical(arguments)
+        return self.ledger.approvals.edit(approval_id, canonical, digest(canonical), by=by, version=version)
 
     def keep_file_schedules(self) -> None:
         """Let the ledger hold the schedules of the workflow files. A broken file takes none away."""
@@ -131,6 +163,15 @@ class House:
         for name in ("doors", "ledger"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+
+def needs_two_people(steps: Sequence[Step]) -> bool:
+    """Whether any approval below these steps asks for two people."""
+    return any(
+        (isinstance(step, ApprovalStep) and step.approval.people > 1)
+        or (isinstance(step, ForEachStep) and needs_two_people(step.steps))
+        for step in steps
+    )
 
 
 def pool_name(pid: int) -> str:

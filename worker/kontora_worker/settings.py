@@ -44,13 +44,20 @@ class Settings(BaseModel):
 
     home: Path = Field(description="the data folder; `.kontora` here if left out")
     file: Path = Field(description="the file of settings, whether it is there or not")
-    database_url: SecretStr = Field(description="SQLAlchemy URL of the ledger; `ledger.db` in the data folder if left out")
+    database_url: SecretStr = Field(
+        description="SQLAlchemy URL of the ledger; `ledger.db` in the data folder if left out"
+    )
     broker_url: SecretStr | None = Field(None, description="redis:// URL; none: Celery's filesystem transport")
-    workflows: Path = Field(description="folder of your own workflow files; `workflows` beside kontora.toml if left out")
+    workflows: Path = Field(
+        description="folder of your own workflow files; `workflows` beside kontora.toml if left out"
+    )
     timezone: str = Field("UTC", description="IANA zone of `today` for runs that no schedule starts")
     host: str = Field("127.0.0.1", description="where the API listens; other than loopback needs a token")
     port: int = Field(8765, ge=0, le=65535, description="where the API listens; 0 takes a free one")
     api_token: SecretStr | None = Field(None, description="bearer token that REST asks for")
+    tokens: dict[str, str] = Field(
+        default_factory=dict, description="name of a person → reference to that person's bearer token"
+    )
     lease_s: float = Field(30.0, gt=0, description="how long a run stays a worker's without a heartbeat")
     sweep_s: float = Field(1.0, gt=0, description="pause between two sweeps")
     connectors: dict[str, InstanceSettings] = Field(default_factory=dict)

@@ -118,6 +118,7 @@ class ApprovalDefinition(Form):
     call: ToolName
     with_: dict[str, Json] = Field(default_factory=dict, alias="with")
     expires_after: Duration = timedelta(hours=72)
+    people: Literal[1, 2] = Field(1, description="how many different people have to agree")
     instructions: Text | None = Field(None, description="what the person should look at")
 
 

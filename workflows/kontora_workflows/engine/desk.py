@@ -10,7 +10,8 @@ from typing import Any
 from kontora_agents.definition import AgentDefinition
 from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, ToolSpec, TurnLeft
 
-from kontora_workflows.engine.caller import Call, Caller, Outcome
+from kontora_workflows.engine.caller import Caller
+from kontora_workflows.engine.calls import Call, Outcome
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic

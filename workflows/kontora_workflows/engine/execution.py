@@ -23,7 +23,8 @@ from kontora_workflows.definition import (
     WaitStep,
     Workflow,
 )
-from kontora_workflows.engine.caller import Call, Caller, Outcome
+from kontora_workflows.engine.caller import Caller
+from kontora_workflows.engine.calls import Call, Outcome
 from kontora_workflows.engine.desk import Desk, evidence_of
 from kontora_workflows.engine.fan_out import FanOut
 from kontora_workflows.engine.journal import Journal
@@ -154,7 +155,16 @@ class Execution:
             asked.title if isinstance(asked.title, str) else (asked.title.get("en") or next(iter(asked.title.values())))
         )
         expires = _milliseconds(asked.expires_after)
-        call = Call(step.id, asked.call, self.scope.fill(asked.with_), str(self.scope.fill(title)), expires, True, True)
+        call = Call(
+            step.id,
+            asked.call,
+            self.scope.fill(asked.with_),
+            title=str(self.scope.fill(title)),
+            expires_in_ms=expires,
+            untrusted=True,
+            again=True,
+            people=asked.people,
+        )
         outcome = self._caller.call(call)
         if outcome.outcome == "denied":
             return {"decision": outcome.code, "result": None, "message": outcome.message}

@@ -34,6 +34,10 @@ class AlreadyDecided(Exception):
         super().__init__(f"Approval {approval.id} is {approval.state}{who}; a decision is made once.")
 
 
+class SamePerson(Exception):
+    """Two people have to agree, and this one has."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a person is asked: to let exactly this call be made."""
@@ -46,6 +50,7 @@ class Request:
     arguments_hash: str
     untrusted: bool
     expires_in_ms: int
+    people: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Approval:
     instance: str
     arguments_hash: str
     untrusted: bool
+    people: int
+    agreed_by: str | None
     state: ApprovalState
     version: int
     requested_at: int
@@ -101,6 +108,7 @@ class Approvals:
             "instance": request.instance,
             "arguments_hash": request.arguments_hash,
             "untrusted": request.untrusted,
+            "people": request.people,
             "expires_in_ms": request.expires_in_ms,
         }
         payload = {"title": request.title, "arguments": request.arguments}
@@ -117,6 +125,7 @@ class Approvals:
                 "instance": request.instance,
                 "arguments_hash": request.arguments_hash,
                 "untrusted": request.untrusted,
+                "people": request.people,
                 "state": "pending",
                 "version": 1,
                 "requested_at": Now(),
@@ -133,18 +142,60 @@ class Approvals:
         comment: str = "",
         version: int | None = None,
     ) -> Approval:
-        """Record a decision and wake the run.
+        """Record a decision and wake the run. Where two people have to agree, the first yes only counts.
 
-        Raises `UnknownApproval`, or `AlreadyDecided` when it is not pending, out of time, or not at `version`.
+        Raises `UnknownApproval`, `SamePerson`, or `AlreadyDecided` when it is not pending, out of time, or not at
+        `version`.
         """
         with self._database.write("approval.decided") as connection:
-            approval = self._get(connection, approval_id, lock=True)
-            late = connection.execute(select(A.expires_at < Now()).where(A.id == approval_id)).scalar_one()
-            if not late and (approval.state != "pending" or (version is not None and version != approval.version)):
-                raise AlreadyDecided(approval)
-            if not late:
-                self._settle(connection, approval, decision, by, comment)
-        if late:
+            approval = self._open(connection, approval_id, version)
+            if approval is not None:
+                if decision == "approved" and approval.people > 1 and approval.agreed_by in (None, by):
+                    self._agree(connection, approval, by, comment)
+                else:
+                    self._settle(connection, approval, decision, by, comment)
+        if approval is None:
+            self.expire()
+            raise AlreadyDecided(self.get(approval_id))
+        return self.get(approval_id)
+
+    def _open(self, connection: Connection, approval_id: str, version: int | None) -> Approval | None:
+        """Lock an approval that can be decided; None if its time is over. Raises `AlreadyDecided`."""
+        approval = self._get(connection, approval_id, lock=True)
+        if connection.execute(select(A.expires_at < Now()).where(A.id == approval_id)).scalar_one():
+            return None
+        if approval.state != "pending" or (version is not None and version != approval.version):
+            raise AlreadyDecided(approval)
+        return approval
+
+    def _agree(self, connection: Connection, approval: Approval, by: str, comment: str) -> None:
+        """Take note of the first of two."""
+        if approval.agreed_by == by:
+            raise SamePerson(f"{by} has agreed already; approval {approval.id} needs a second person.")
+        values = {"agreed_by": by, "version": approval.version + 1}
+        connection.execute(update(tables.approvals).where(A.id == approval.id).values(**values))
+        body = {"approval": approval.id, "by": by, "comment": comment, "arguments_hash": approval.arguments_hash}
+        self._entries.append_fact(connection, approval.run_id, "approval.agreed", approval.key, body)
+
+    def edit(
+        self, approval_id: str, arguments: dict[str, Any], arguments_hash: str, *, by: str, version: int | None = None
+    ) -> Approval:
+        """Ask for other arguments instead: a new hash, to which nobody has agreed yet.
+
+        `arguments` are canonical for the tool. Raises `UnknownApproval`, `AlreadyDecided`.
+        """
+        with self._database.write("approval.edited") as connection:
+            approval = self._open(connection, approval_id, version)
+            if approval is not None:
+                body = {"approval": approval.id, "by": by, "arguments_hash": arguments_hash}
+                payload = {"title": approval.title, "arguments": arguments}
+                entry = self._entries.append_fact(
+                    connection, approval.run_id, "approval.edited", approval.key, body, payload=payload
+                )
+                values = {"arguments_hash": arguments_hash, "seq": entry.seq, "agreed_by": None}
+                update_row = update(tables.approvals).where(A.id == approval.id)
+                connection.execute(update_row.values(**values, version=approval.version + 1))
+        if approval is None:
             self.expire()
             raise AlreadyDecided(self.get(approval_id))
         return self.get(approval_id)
@@ -154,14 +205,14 @@ class Approvals:
             "state": state,
             "version": approval.version + 1,
             "decided_at": Now(),
-            "decided_by": by,
+            "decided_by": f"{approval.agreed_by}, {by}" if state == "approved" and approval.agreed_by else by,
             "comment": comment,
         }
         connection.execute(update(tables.approvals).where(A.id == approval.id).values(**values))
         body = {
             "approval": approval.id,
             "decision": state,
-            "by": by,
+            "by": values["decided_by"],
             "comment": comment,
             "arguments_hash": approval.arguments_hash,
         }

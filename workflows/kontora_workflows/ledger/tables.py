@@ -137,6 +137,8 @@ approvals = Table(
     Column("instance", String(100), nullable=False),
     Column("arguments_hash", String(71), nullable=False),
     Column("untrusted", Boolean, nullable=False),
+    Column("people", Integer, nullable=False),  # how many have to agree
+    Column("agreed_by", String(200)),  # who did, while another one is missing
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
     Column("requested_at", BigInteger, nullable=False),

@@ -1,0 +1,59 @@
+"""The thread in which tool calls are made, so that a call that hangs cannot hold the run."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from kontora_connectors import Connector, OutcomeUnknown, Tool, Unavailable
+
+from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.signals import Stop
+from kontora_workflows.failpoints import passing
+from kontora_workflows.ledger.entries import LeaseLost
+
+#: How often a call under way looks whether the run has to stop, in seconds.
+_LOOK_S = 0.25
+
+
+class CallThread:
+    """Makes one call at a time."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")
+
+    def close(self) -> None:
+        """Let go of the thread; one that hangs in a call is left behind."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def answer(self, connector: Connector[Any], tool: Tool, values: dict[str, Any]) -> Any:
+        """Call the method and wait for it. A read is left when the run has to stop; a write is never torn.
+
+        Raises what the method raises, `OutcomeUnknown` or `Unavailable` when it takes too long, `Stop`, `LeaseLost`.
+        """
+        passing("call.before")
+        future: Future[Any] = self._pool.submit(tool.method, connector, **values)
+        deadline = time.monotonic() + tool.mark.timeout_s
+        while True:
+            done, _ = wait([future], timeout=min(_LOOK_S, max(0.0, deadline - time.monotonic())))
+            if done:
+                passing("call.after")
+                return future.result()
+            if tool.effect == "read":
+                try:
+                    self._pulse.check()
+                except (Stop, LeaseLost):
+                    self._abandon(connector)
+                    raise
+            if time.monotonic() >= deadline:
+                self._abandon(connector)
+                late = OutcomeUnknown if tool.effect == "write" else Unavailable
+                raise late(f"{tool.name} took longer than {tool.mark.timeout_s:g} s.")
+
+    def _abandon(self, connector: Connector[Any]) -> None:
+        """Leave a call that hangs to itself: the next one gets a thread of its own."""
+        connector.interrupt()
+        self._pool.shutdown(wait=False)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")

@@ -1,0 +1,139 @@
+"""The gate that every write passes: a yes to exactly its arguments, no repetition that nobody can vouch for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kontora_workflows.engine.calls import Prepared
+from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.signals import NeedsReview, Wait
+from kontora_workflows.ledger.approvals import Request
+from kontora_workflows.ledger.chain import Entry
+
+#: Writes whose repetition under the same key cannot make a second record.
+_REPEATABLE = ("native_key", "unique_reference", "same_transaction")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done about a write.
+
+    `make`: it may be made now, its intent is in the ledger. `deny`: it is not made, `why` says so. `done`: it was made
+    before, and gave `result`.
+    """
+
+    do: Literal["make", "deny", "done"]
+    write: Prepared
+    why: str = ""
+    code: str = ""
+    result: Any = None
+
+
+class Gate:
+    """Judges the writes of one run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def judge(self, write: Prepared) -> Verdict:
+        """Decide about a write, and record its intent if it may be made.
+
+        Raises `Wait` while a person decides, `NeedsReview` when nobody can tell whether it was done, `LeaseLost`.
+        """
+        write = self._as_edited(write)
+        intent, ended = (self._journal.recorded(kind, write.call.key) for kind in ("tool.intended", "tool.outcome"))
+        if intent is None:
+            return self._approved(write)
+        if ended is None or ended.seq < intent.seq:
+            return self._reconcile(write)
+        self.intend(write)  # it failed before, so it surely was not done
+        return Verdict("make", write)
+
+    def intend(self, write: Prepared) -> None:
+        """Record that a call will be made. Raises `LeaseLost`."""
+        body = {**write.body, "arguments_hash": write.hash}
+        self._journal.append("tool.intended", write.call.key, body, payload={"arguments": write.arguments})
+
+    def unknown(self, write: Prepared, why: str) -> NeedsReview:
+        """Record that nobody can tell how a write ended; returns what stops the run."""
+        call, instance = write.call, write.connector.instance
+        self._journal.append("tool.unknown", call.key, {"tool": call.tool, "instance": instance, "why": why})
+        return NeedsReview(
+            "outcome_unknown",
+            f"Nobody knows whether {call.tool} on {instance!r} was done: {why}.",
+            "Look it up in that system, then say so: "
+            f"`kontora runs settle {self._journal.run.id} {call.key} --done | --not-done`.",
+        )
+
+    # --- before the first try ------------------------------------------------------------------------------------
+
+    def _as_edited(self, write: Prepared) -> Prepared:
+        """The write with the arguments that a person put in the place of the ones that were asked for."""
+        edited = self._journal.recorded("approval.edited", write.call.key)
+        return write.edited(self._journal.payload(edited)["arguments"]) if edited else write
+
+    def _approved(self, write: Prepared) -> Verdict:
+        decided = self._journal.recorded("approval.decided", write.call.key)
+        if decided is None:
+            self._ask(write)
+            raise Wait("approval")
+        if decided.data["decision"] != "approved" or decided.data["arguments_hash"] != write.hash:
+            return _denied(write, decided)
+        ledger, payload = self._journal.ledger, {"arguments": write.arguments}
+        with ledger.database.write("approval.used") as connection:
+            if not ledger.approvals.use(connection, self._journal.run.id, write.call.key):
+                return _denied(write, decided)
+            entry = ledger.entries.append_in(
+                connection,
+                self._journal.head,
+                "tool.intended",
+                write.call.key,
+                {**write.body, "arguments_hash": write.hash},
+                payload=payload,
+            )
+        self._journal.remember(entry, payload)
+        return Verdict("make", write)
+
+    def _ask(self, write: Prepared) -> None:
+        call = write.call
+        if self._journal.recorded("approval.requested", call.key) is not None:
+            return
+        request = Request(
+            key=call.key,
+            title=call.title or call.tool,
+            tool=call.tool,
+            instance=write.connector.instance,
+            arguments=write.arguments,
+            arguments_hash=write.hash,
+            untrusted=call.untrusted,
+            expires_in_ms=call.expires_in_ms,
+            people=call.people,
+        )
+        self._journal.ledger.approvals.request(self._journal.head, self._journal.run.root_id, request)
+
+    # --- after a try that did not say how it ended ---------------------------------------------------------------
+
+    def _reconcile(self, write: Prepared) -> Verdict:
+        """An earlier process meant to make this write and did not say how it ended: look it up by its key."""
+        settled, unknown = (self._journal.recorded(kind, write.call.key) for kind in ("tool.settled", "tool.unknown"))
+        if settled is not None and unknown is not None and settled.seq > unknown.seq:
+            if settled.data["done"]:
+                return Verdict("done", write, result=self._journal.payload(settled)["result"])
+            return Verdict("make", write)
+        mark = write.tool.mark
+        if mark.lookup is not None:
+            found = getattr(write.connector, mark.lookup)(write.key(self._journal.run.id))
+            if found is not None:
+                return Verdict("done", write, result=write.tool.result.dump_python(found, mode="json"))
+        if mark.idempotency in _REPEATABLE:
+            return Verdict("make", write)
+        raise self.unknown(write, "an earlier attempt broke off and the system cannot tell whether it was done")
+
+
+def _denied(write: Prepared, decided: Entry) -> Verdict:
+    said = decided.data
+    why = {"rejected": f"{said['by']} said no", "expired": "nobody said yes in time"}.get(said["decision"])
+    why = why or "the approval was given for other arguments, or used already"
+    comment = f" ({said['comment']})" if said.get("comment") else ""
+    return Verdict("deny", write, why=f"Not done: {why}{comment}.", code=said["decision"])
