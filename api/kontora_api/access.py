@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import re
 
+from kontora_worker.settings import Settings, SettingsInvalid, read_secret
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,33 +17,68 @@ _OPEN = re.compile(r"/|/healthz|/readyz|/reference|/errors(/.*)?|/api/v1/openapi
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
+#: How the ledger names whoever comes without a token, and whoever shows the one that is nobody's own.
+LOCAL, SHARED = "local:operator", "token:api"
+_PERSON = "person:"
+
+
+def tokens_of(settings: Settings) -> dict[str, bytes]:
+    """Principals and their tokens; none if nobody needs one. Raises `SettingsInvalid`."""
+    written = {f"{_PERSON}{name}": token for name, token in settings.tokens.items()}
+    if settings.api_token:
+        written[SHARED] = settings.api_token.get_secret_value()
+    found: dict[str, bytes] = {}
+    for principal, reference in written.items():
+        token = read_secret(reference).strip().encode()
+        if not token or token in found.values():
+            why = "is empty" if not token else "belongs to somebody else as well"
+            raise SettingsInvalid(f"The token of {principal} {why}. Give it a long random text: openssl rand -hex 24.")
+        found[principal] = token
+    return found
+
+
+def is_person(principal: str) -> bool:
+    """Whether a principal is known to be one person and no other."""
+    return principal.startswith(_PERSON)
+
+
 class Access:
     """ASGI middleware that turns away who may not enter, and says to the rest of the app who asks."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
-        self._app, self._token = app, token
+    def __init__(self, app: ASGIApp, tokens: dict[str, bytes]) -> None:
+        self._app, self._tokens = app, tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a problem, or hand the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refused = self._with_token(scope) if self._token else _without_token(scope)
+        principal = self._shown(scope) if self._tokens else LOCAL
+        refused = self._refusal(scope, principal)
         if refused:
             await refused.answer(scope["path"])(scope, receive, send)
             return
-        scope.setdefault("state", {})["principal"] = "token:api" if self._token else "local:operator"
+        scope.setdefault("state", {})["principal"] = principal
         await self._app(scope, receive, send)
 
-    def _with_token(self, scope: Scope) -> Refused | None:
-        if scope["method"] in _SAFE and _OPEN.fullmatch(scope["path"]):
+    def _shown(self, scope: Scope) -> str | None:
+        """Whose token the request carries."""
+        given = _bearer(scope)
+        fitting = [principal for principal, token in self._tokens.items() if hmac.compare_digest(given, token)]
+        return fitting[0] if fitting else None
+
+    def _refusal(self, scope: Scope, principal: str | None) -> Refused | None:
+        if not self._tokens:
+            return _without_token(scope)
+        if principal or (scope["method"] in _SAFE and _OPEN.fullmatch(scope["path"])):
             return None
-        kind, _, shown = Headers(scope=scope).get("authorization", "").partition(" ")
-        given = shown.strip().encode("latin-1") if kind.lower() == "bearer" else b""
-        if hmac.compare_digest(given, str(self._token).encode()):
-            return None
-        why = "The token is not the one of this server." if given else "The request carries no token."
+        why = "This server does not know the token." if _bearer(scope) else "The request carries no token."
         return Refused("unauthorized", why, headers={"WWW-Authenticate": 'Bearer realm="kontora"'})
+
+
+def _bearer(scope: Scope) -> bytes:
+    kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+    return token.strip().encode("latin-1") if kind.lower() == "bearer" else b""
 
 
 def _without_token(scope: Scope) -> Refused | None:

@@ -11,7 +11,7 @@ from kontora_worker.house import House
 from starlette.responses import Response
 
 from kontora_api import openapi, pages
-from kontora_api.access import Access
+from kontora_api.access import Access, tokens_of
 from kontora_api.answer_headers import AnswerHeaders
 from kontora_api.body_limit import BodyLimit
 from kontora_api.defects import Defects
@@ -22,7 +22,10 @@ _ROUTES = (starting, runs, records, approvals, workflows, schedules, connectors,
 
 
 def make_app(house: House) -> FastAPI:
-    """Build the app of one house. `app.state.stopping` makes waiting requests and streams end."""
+    """Build the app of one house. Setting `app.state.stopping` ends waiting requests and streams.
+
+    Raises `SettingsInvalid` for tokens that cannot be read.
+    """
     app = FastAPI(
         title="Kontora",
         openapi_url=None,
@@ -38,10 +41,9 @@ def make_app(house: House) -> FastAPI:
     app.state.described = cache(lambda: openapi.describe(app, version("kontora")))
     for error in TOLD:
         app.add_exception_handler(error, _explained)
-    token = house.settings.api_token
     # The last one added is the first one asked.
     app.add_middleware(BodyLimit)
-    app.add_middleware(Access, token=token.get_secret_value() if token else None)
+    app.add_middleware(Access, tokens=tokens_of(house.settings))
     app.add_middleware(Defects)
     app.add_middleware(AnswerHeaders)
     return app

@@ -10,11 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from kontora_agents.errors import ModelError
 from kontora_connectors import ConnectorError, Invalid, RateLimited
 from kontora_connectors.registry import BrokenPlugin, UnknownKind
+from kontora_worker.house import FourEyesImpossible
 from kontora_workflows.catalog import UnknownWorkflow
 from kontora_workflows.cron import ScheduleInvalid
 from kontora_workflows.engine.ports import BindingMissing
 from kontora_workflows.inputs import InputsInvalid
-from kontora_workflows.ledger.approvals import AlreadyDecided, UnknownApproval
+from kontora_workflows.ledger.approvals import AlreadyDecided, SamePerson, UnknownApproval
 from kontora_workflows.ledger.artifacts import UnknownArtifact
 from kontora_workflows.ledger.database import LedgerTooNew, LedgerUnavailable
 from kontora_workflows.ledger.runs import KeyReused, NotResumable, UnknownRun
@@ -86,7 +87,7 @@ def _busy(error: PoolTimeout) -> Refused:
 def _connector(error: ConnectorError) -> Refused:
     code = error.code if error.code in KINDS else "connector_error"
     fields = error.fields if isinstance(error, Invalid) else {}
-    errors = [FieldProblem(parameter=name, detail=why) for name, why in fields.items()]
+    errors = [FieldProblem(pointer=f"#/arguments/{name}", detail=why) for name, why in fields.items()]
     headers = {"Retry-After": str(max(1, round(error.retry_after_s)))} if isinstance(error, RateLimited) else {}
     return Refused(code, error.message, hint=error.hint, errors=errors, headers=headers)
 
@@ -136,6 +137,8 @@ TOLD: dict[type[Exception], Callable[[Any], Refused]] = {
     UnknownArtifact: _unknown("unknown_artifact"),
     UnknownSchedule: _unknown("unknown_schedule"),
     AlreadyDecided: _decided,
+    SamePerson: _plain("same_person"),
+    FourEyesImpossible: _plain("four_eyes_impossible"),
     NotResumable: _plain("not_resumable"),
     KeyReused: _plain("key_reused"),
     ScheduleInvalid: _plain("schedule_invalid"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +50,7 @@ def describe(app: FastAPI, version: str) -> dict[str, Any]:
     schemas.update(own.pop("$defs"), Problem=own)
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path, method, operation in operations(document):
-        _first_line_is_summary(operation)
+        _first_sentence_is_summary(operation)
         operation["responses"] = _responses(method, operation)
         if path.startswith("/api/"):
             operation["security"] = [{"token": []}, {}]
@@ -63,11 +64,9 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield path, method, operation
 
 
-def _first_line_is_summary(operation: dict[str, Any]) -> None:
-    summary, _, rest = operation.get("description", "").partition("\n\n")
-    operation["summary"], operation["description"] = " ".join(summary.split()), rest
-    if not rest:
-        del operation["description"]
+def _first_sentence_is_summary(operation: dict[str, Any]) -> None:
+    summary, *rest = re.split(r"(?<=\.)\s+", " ".join(operation["description"].split()), maxsplit=1)
+    operation["summary"], operation["description"] = summary, "".join(rest)
 
 
 def _responses(method: str, operation: dict[str, Any]) -> dict[str, Any]:
@@ -78,5 +77,5 @@ def _responses(method: str, operation: dict[str, Any]) -> dict[str, Any]:
         codes += _BODY
     if "parameters" in operation:
         codes += _PARAMETERS
-    any_ = [code for code in _ANY if code != "foreign_origin" or method in ("post", "delete")]
+    any_ = [code for code in _ANY if code != "foreign_origin" or method != "get"]
     return {**good, **by_status([*codes, *any_])}

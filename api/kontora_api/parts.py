@@ -49,11 +49,11 @@ ScheduleId = Annotated[
 WorkflowName = Annotated[str, Path(examples=["receivables-ageing"], description="name of the workflow")]
 ConnectorName = Annotated[str, Path(examples=["main-erp"], description="name of the connector in kontora.toml")]
 
-#: An id, or a part of one, to filter by.
-Filter = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
+#: Names and ids to filter by.
+NAME = r"^[A-Za-z0-9_-]{1,100}$"
+Limit = Annotated[int, Query(ge=1, le=200, description="how many at most, up to 200")]
 #: A place in a chain. The ledger counts in 64 bits.
-Seq = Annotated[int, Query(ge=0, lt=2**63)]
+Seq = Annotated[int, Query(ge=0, lt=2**63, description="`seq` of the last entry that is known")]
 
 
 def _cursor(cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None) -> str | None:

@@ -42,7 +42,7 @@ _REQUEST = _kinds(
         401,
         "A token is needed.",
         "This API was started with a token, and the request does not carry it.",
-        "Send `Authorization: Bearer TOKEN`, with the token that KONTORA_API_TOKEN holds on the server.",
+        "Send `Authorization: Bearer TOKEN`: the one in KONTORA_API_TOKEN on the server, or your own of `[tokens]`.",
     ),
     ProblemKind(
         "foreign_origin",
@@ -119,8 +119,9 @@ _RUNS = _kinds(
         "not_resumable",
         409,
         "The run cannot be resumed.",
-        "Only a failed, timed-out or reviewed run can go on when a person says so.",
-        "Start a new run.",
+        "Only a failed, timed-out or reviewed run goes on when a person says so, and only a write of unknown outcome "
+        "can be settled.",
+        "`GET /api/v1/runs/{run_id}` says how the run is.",
     ),
     ProblemKind(
         "run_ended",
@@ -155,6 +156,21 @@ _APPROVALS = _kinds(
         "`GET /api/v1/approvals` lists those that wait.",
     ),
     ProblemKind(
+        "person_needed",
+        403,
+        "A person has to decide this.",
+        "Two people have to agree, and the request shows no token that belongs to one person: KONTORA_API_TOKEN may be "
+        "in several hands.",
+        "Send the token that `[tokens]` in kontora.toml gives to you by name.",
+    ),
+    ProblemKind(
+        "same_person",
+        409,
+        "A second person has to agree.",
+        "Two people have to agree to this call, and this one has.",
+        "Ask somebody else to decide.",
+    ),
+    ProblemKind(
         "already_decided",
         409,
         "The approval is decided already.",
@@ -165,7 +181,7 @@ _APPROVALS = _kinds(
         "stale",
         412,
         "The approval is not what was read.",
-        "It changed after the ETag that If-Match names was read: mostly because somebody else decided it.",
+        "It changed after the ETag that If-Match names was read: somebody decided it, agreed to it, or edited it.",
         "Read `approval`, or fetch it again, and decide on what is there now.",
     ),
     ProblemKind(
@@ -213,6 +229,13 @@ _WORKFLOWS = _kinds(
         "A connector is missing.",
         "A role of the workflow has no connector, or one that does not fit or is not set up.",
         "Name one under `bindings` of the request, or mend kontora.toml.",
+    ),
+    ProblemKind(
+        "four_eyes_impossible",
+        409,
+        "The workflow cannot run here.",
+        "It asks two people to agree, and this installation cannot tell people apart.",
+        'Give two people a token each in kontora.toml: `[tokens]` `anna = "env:ANNA_TOKEN"`.',
     ),
     ProblemKind(
         "unknown_kind",
@@ -297,7 +320,7 @@ _SYSTEMS = _kinds(
         502,
         "Nobody knows whether a write was done.",
         "A write was sent to a business system, and no answer came. It is never repeated blindly.",
-        "Look in that system; then cancel the run, or resume it.",
+        "Look in that system, then say what you found: `POST /api/v1/runs/{run_id}/settle`.",
     ),
     ProblemKind(
         "connector_error",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from markupsafe import Markup, escape
 from kontora_api.answers import CODES
 from kontora_api.openapi import operations
 from kontora_api.schema_words import example, title, words
+
+_FILE = "--data-binary @workflow.yaml"
 
 
 @dataclass(frozen=True)
@@ -98,27 +101,33 @@ class Reference:
 
     def _curl(self, method: str, path: str, operation: dict[str, Any]) -> str:
         """A call that can be pasted into a shell, once the ids in it are real ones."""
-        parts = ["curl"]
-        if "text/event-stream" in operation["responses"].get("200", {}).get("content", {}):
-            parts.append("-N")
-        if method != "get":
-            parts += ["-X", method.upper()]
+        stream = "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
+        first = "curl -N" if stream else "curl" if method == "get" else f"curl -X {method.upper()}"
+        headers, sent = [], []
         for one in operation.get("parameters", ()):
             examples = one["schema"].get("examples")
             if one["in"] == "path" and examples:
                 path = path.replace(f"{{{one['name']}}}", quote(str(examples[0])))
             elif one["in"] == "header" and examples:
-                parts += ["-H", shlex.quote(f"{one['name']}: {examples[0]}")]
+                headers.append(_header(one["name"], examples[0]))
         for media_type, said in operation.get("requestBody", {}).get("content", {}).items():
-            data = "@workflow.yaml" if "json" not in media_type else example(said["schema"], self._schemas)
-            send = "--data-binary" if "json" not in media_type else "-d"
-            parts += ["-H", shlex.quote(f"Content-Type: {media_type}"), send, shlex.quote(data)]
-        return " ".join([*parts, shlex.quote(self._url + path)])
+            is_json = media_type == "application/json"
+            data = f"-d {shlex.quote(example(said['schema'], self._schemas))}" if is_json else _FILE
+            sent += [_header("Content-Type", media_type), data]
+        return " \\\n  ".join([f"{first} {shlex.quote(self._url + path)}", *headers, *sent])
+
+
+def _header(name: str, value: str) -> str:
+    return f"-H {shlex.quote(f'{name}: {value}')}"
 
 
 def _parameter(one: dict[str, Any]) -> Row:
-    about = one.get("description") or one["schema"].get("description", "")
-    return Row(one["name"], words(one["schema"]), about, one.get("required", False), one["in"])
+    schema = one["schema"]
+    given = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    about = one.get("description", "")
+    if schema.get("default") is not None:
+        about += f"; `{json.dumps(schema['default'])}` if left out"
+    return Row(one["name"], words({"anyOf": given}), about.lstrip("; "), one.get("required", False), one["in"])
 
 
 def _answer(status: str, said: dict[str, Any]) -> Row:

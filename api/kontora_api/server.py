@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 from kontora_worker.house import House
 
-from kontora_api.access import is_loopback
+from kontora_api.access import is_loopback, tokens_of
 from kontora_api.app import make_app
 
 #: How long requests under way may take once the server was asked to end, in seconds.
@@ -37,7 +37,7 @@ class NotLoopback(CannotListen):
 def serve(house: House, *, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP. `ready` is given the URL once requests are taken; port 0 takes a free one.
 
-    Raises `NotLoopback`, `CannotListen`, and OSError (EADDRINUSE) when the port is taken, before anything starts.
+    Raises `NotLoopback`, `CannotListen`, `SettingsInvalid`, and OSError (EADDRINUSE) when the port is taken, before anything starts.
     """
     with listening(house, host, port) as listener:
         Server(house, ready).run([listener])
@@ -47,7 +47,7 @@ def serve(house: House, *, host: str, port: int, ready: Callable[[str], None]) -
 def listening(house: House, host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens. Raises what `serve` raises."""
     family, address = _resolved(host)
-    if not house.settings.api_token and not is_loopback(address):
+    if not tokens_of(house.settings) and not is_loopback(address):
         raise NotLoopback(
             f"Others can reach {host}, and no token is set.",
             "Set KONTORA_API_TOKEN to a long random text (openssl rand -hex 24), or listen on 127.0.0.1.",
@@ -81,10 +81,10 @@ class Server(uvicorn.Server):
     """uvicorn, ending in order: streams and waiting requests first, and without a signal for whoever started it."""
 
     def __init__(self, house: House, ready: Callable[[str], None]) -> None:
-        self._app, self._ready = make_app(house), ready
+        self.app, self._ready = make_app(house), ready
         super().__init__(
             uvicorn.Config(
-                self._app,
+                self.app,
                 access_log=False,  # URLs and headers are nobody's business
                 lifespan="off",
                 log_config=None,
@@ -102,7 +102,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End streams and waiting requests, then the server."""
-        self._app.state.stopping.set()
+        self.app.state.stopping.set()
         await super().shutdown(sockets)
 
     @contextmanager

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from kontora_workflows.ledger.follow import Follower
 from kontora_workflows.ledger.run import State
 from kontora_workflows.ledger.runs import Page as Found
+from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from kontora_api.answers import problems
 from kontora_api.documents import API, RunDocument, RunSummary
 from kontora_api.event_stream import event_stream
-from kontora_api.parts import Cursor, Filter, Limit, Page, Principal, RunId, TheHouse, TheLedger, next_link
+from kontora_api.parts import (
+    NAME,
+    Body,
+    Cursor,
+    JsonOnly,
+    Limit,
+    Page,
+    Principal,
+    RunId,
+    TheHouse,
+    TheLedger,
+    next_link,
+)
 from kontora_api.problem import Refused
 from kontora_api.whole_run import whole_run
 
@@ -30,8 +43,8 @@ def list_runs(
     response: Response,
     cursor: Cursor,
     state: States,
-    workflow: Filter = None,
-    parent: Filter = None,
+    workflow: Annotated[str | None, Query(pattern=NAME, description="only runs of this workflow")] = None,
+    parent: Annotated[str | None, Query(pattern=NAME, description="only runs of this run's loops")] = None,
     limit: Limit = 50,
 ) -> Page[RunSummary]:
     """List runs, newest first. Those of loops are listed only where `parent` names the run they belong to."""
@@ -76,6 +89,31 @@ def cancel_run(run_id: RunId, ledger: TheLedger, principal: Principal) -> RunSum
 def resume_run(run_id: RunId, house: TheHouse, ledger: TheLedger, principal: Principal) -> RunSummary:
     """Let a failed, timed-out or reviewed run go on. What is in its ledger is not repeated."""
     run = ledger.runs.resume(run_id, by=principal)
+    house.sender.send([run.id])
+    return RunSummary.of(run)
+
+
+class Settlement(Body):
+    """What a person found in the other system."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"call": "note", "done": False}]})
+
+    call: str = Field(max_length=400, description="`key` of the write whose outcome is unknown")
+    done: bool = Field(description="whether the record is there; if not, the write is made again under the same key")
+    result: Any = Field(None, description="if it is there: what the call would have answered")
+
+
+@router.post(
+    "/runs/{run_id}/settle",
+    status_code=202,
+    dependencies=[JsonOnly],
+    responses=problems("unknown_run", "not_resumable"),
+)
+def settle_call(
+    run_id: RunId, body: Settlement, house: TheHouse, ledger: TheLedger, principal: Principal
+) -> RunSummary:
+    """Say how a write of unknown outcome ended, after you looked it up in the other system. The run goes on."""
+    run = ledger.runs.settle(run_id, body.call, done=body.done, result=body.result, by=principal)
     house.sender.send([run.id])
     return RunSummary.of(run)
 

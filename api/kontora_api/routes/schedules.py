@@ -52,14 +52,16 @@ def list_schedules(ledger: TheLedger) -> Items[ScheduleDocument]:
     responses={
         201: {"description": "added"},
         200: {"description": "the same schedule was there already", "model": ScheduleDocument},
-        **problems("unknown_workflow", "workflow_invalid", "schedule_invalid", "inputs_invalid"),
+        **problems(
+            "unknown_workflow", "workflow_invalid", "four_eyes_impossible", "schedule_invalid", "inputs_invalid"
+        ),
     },
 )
 def create_schedule(
     body: ScheduleRequest, house: TheHouse, ledger: TheLedger, principal: Principal, response: Response
 ) -> ScheduleDocument:
     """Run a workflow by cron in a time zone. Workers fire it, once for each logical time. The same is stored once."""
-    workflow = house.workflow(body.workflow)
+    workflow = house.runnable(body.workflow)
     schedule, new = add_schedule(
         ledger, workflow, body.cron, body.timezone, body.inputs, origin="rest", principal=principal
     )

@@ -55,7 +55,14 @@ class RunRequest(Body):
     responses={
         202: {"description": "accepted: the run is in the ledger, and a worker takes it"},
         200: {"description": "the run came to rest within `Prefer: wait`", "model": RunSummary},
-        **problems("unknown_workflow", "inputs_invalid", "binding_missing", "workflow_invalid", "key_reused"),
+        **problems(
+            "unknown_workflow",
+            "inputs_invalid",
+            "binding_missing",
+            "workflow_invalid",
+            "four_eyes_impossible",
+            "key_reused",
+        ),
     },
 )
 async def start_run(
@@ -92,13 +99,14 @@ async def start_run(
 
 
 def _start(house: TheHouse, name: str, start: Start) -> tuple[Run, bool]:
-    workflow = house.workflow(name)
+    """Start a run. Raises `Refused` for a binding of a role that is not there, which else would mean nothing."""
+    roles = house.workflow(name).roles
     errors = []
     for role in start.bindings:
-        if role not in workflow.roles:
-            near = nearest(role, workflow.roles)
-            known = f"Did you mean {near!r}?" if near else f"There is: {', '.join(workflow.roles) or 'none'}."
+        if role not in roles:
+            near = nearest(role, roles)
+            known = f"Did you mean {near!r}?" if near else f"There is: {', '.join(roles) or 'none'}."
             errors.append(FieldProblem(pointer=f"#/bindings/{role}", detail=f"is not a role of {name}. {known}"))
     if errors:
         raise Refused("request_invalid", " ".join(f"{one.pointer}: {one.detail}" for one in errors), errors=errors)
-    return house.start_workflow(workflow, start)
+    return house.start(name, start)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from kontora_api.answers import problems
 from kontora_api.documents import API, Document
-from kontora_api.parts import Filter, TheHouse, TheLedger
+from kontora_api.parts import NAME, TheHouse, TheLedger
 
 router = APIRouter(tags=["State"])
 
@@ -70,7 +70,10 @@ def readyz(house: TheHouse, ledger: TheLedger) -> Ready:
 
 
 @router.get(f"{API}/ledger/verify", responses=problems("unknown_run"))
-def verify_ledger(ledger: TheLedger, run: Filter = None) -> Verification:
+def verify_ledger(
+    ledger: TheLedger,
+    run: Annotated[str | None, Query(pattern=NAME, description="only this run and those of its loops")] = None,
+) -> Verification:
     """Recompute every hash, of all runs or of one and those of its loops: what was changed, moved or taken is found."""
     checked = dict(ledger.verify(run))
     breaks = [ChainBreak(run=one.run_id, seq=one.seq, why=one.why) for one in checked.values() if one is not None]
