@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,33 +91,40 @@ class CommandLine:
         assert self("demo-data", *SMALL).exit_code == 0
 
 
-@dataclass
 class Running:
     """A command under way, in a process group of its own as a terminal would give it."""
 
-    process: subprocess.Popen[str]
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._said: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
-    def read_until(self, words: str, seconds: float = 60) -> str:
-        """Read stderr until a line holds some words; return that line."""
-        assert self.process.stderr is not None
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        self._said.extend(self._process.stderr)
+
+    def read_until(self, words: str, seconds: float = 60) -> None:
+        """Wait until stderr holds some words."""
         deadline = time.monotonic() + seconds
-        seen = []
-        while time.monotonic() < deadline:
-            line = self.process.stderr.readline()
-            if words in line:
-                return line
-            if not line:
-                break
-            seen.append(line)
-        raise AssertionError(f"{words!r} was not said, but: {''.join(seen)}")
+        while not any(words in line for line in list(self._said)):
+            assert time.monotonic() < deadline, self._said
+            assert self._reader.is_alive() or any(words in line for line in self._said), self._said
+            time.sleep(0.02)
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> Said:
         """Press Ctrl-C (or send another signal to the whole group) and wait for the end."""
-        os.killpg(self.process.pid, number)
+        os.killpg(self._process.pid, number)
         return self.wait()
 
     def wait(self, seconds: float = 60) -> Said:
         """Wait for the end."""
-        stdout, stderr = self.process.communicate(timeout=seconds)
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._process.wait(seconds)
+        self._reader.join(seconds)
+        stdout, stderr = self._process.stdout.read(), "".join(self._said)
+        self._process.stdout.close()
+        self._process.stderr.close()
         assert "Traceback" not in stderr + stdout, stderr
-        return Said(self.process.returncode, stdout, stderr)
+        return Said(self._process.returncode, stdout, stderr)

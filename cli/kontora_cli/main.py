@@ -52,6 +52,11 @@ for _group in (runs, approvals, workflows, connectors, models, schedules, ledger
 _USAGE_ERROR = typer.BadParameter.__mro__[1]
 
 
+_INTERRUPTED = Explained(
+    INTERRUPTED, "interrupted", "Interrupted.", "You pressed Ctrl-C.", "What was stored is kept; see kontora runs list."
+)
+
+
 def main() -> None:
     """Run the command line of this process and exit."""
     sys.exit(outcome(sys.argv[1:]))
@@ -62,13 +67,13 @@ def outcome(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this
+            return _tell(_INTERRUPTED)
         return code if isinstance(code, int) else OK
     except Ended as ended:
         return ended.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _tell(
-            Explained(INTERRUPTED, "interrupted", "Interrupted.", "You pressed Ctrl-C.", "What was stored is kept.")
-        )
+        return _tell(_INTERRUPTED)
     except BrokenPipeError:  # `kontora … | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
