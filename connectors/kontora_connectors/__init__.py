@@ -6,16 +6,18 @@ from kontora_connectors.canonical import (
     Bucket,
     Company,
     Debtor,
+    FileRef,
     Invoice,
     Opportunity,
     Page,
     Party,
     Payment,
     Product,
+    Receipt,
     Record,
     StockLevel,
 )
-from kontora_connectors.contract import CONTRACT, Config, Connector, Health, Tool, read, write
+from kontora_connectors.contract import CONTRACT, Config, Connector, ContentOf, Health, Tool, Zone, read, write
 from kontora_connectors.errors import (
     AuthFailed,
     Conflict,
@@ -27,7 +29,7 @@ from kontora_connectors.errors import (
     RateLimited,
     Unavailable,
 )
-from kontora_connectors.interfaces import INTERFACES, Customers, Interface, Receivables
+from kontora_connectors.interfaces import INTERFACES, Customers, Delivery, Interface, Receivables
 from kontora_connectors.labels import Label
 
 __all__ = [
@@ -42,8 +44,11 @@ __all__ = [
     "Conflict",
     "Connector",
     "ConnectorError",
+    "ContentOf",
     "Customers",
     "Debtor",
+    "Delivery",
+    "FileRef",
     "Forbidden",
     "Health",
     "Interface",
@@ -58,11 +63,13 @@ __all__ = [
     "Payment",
     "Product",
     "RateLimited",
+    "Receipt",
     "Receivables",
     "Record",
     "StockLevel",
     "Tool",
     "Unavailable",
+    "Zone",
     "read",
     "write",
 ]

@@ -137,6 +137,30 @@ class StockLevel(Record):
     available: Decimal
 
 
+#: A name without a path. It cannot begin with a dot, so it is neither hidden nor the folder above.
+FileName = Annotated[str, Field(max_length=200, pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$")]
+
+
+class FileRef(Record):
+    """A file by reference: what is shown, hashed and approved in its place. `size` is in bytes."""
+
+    name: FileName
+    media_type: str
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Receipt(Record):
+    """Proof of a delivery: where it went, when, and what exactly. `files` have the names they have there."""
+
+    id: str = Field(description="what it can be found by there: the Message-ID of a mail, the key of a folder")
+    where: str = Field(description="a folder, or the mail server that took it")
+    at: datetime
+    recipients: list[str] = Field(default_factory=list)
+    files: list[FileRef]
+    answer: str = Field("", description="what the other side said")
+
+
 class Bucket(Record):
     """One column of an ageing report."""
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_type_
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
+from kontora_connectors.canonical import FileRef
 from kontora_connectors.errors import Invalid
 from kontora_connectors.labels import Label, labels_of
 
@@ -28,6 +29,16 @@ Effect = Literal["read", "write"]
 #: `same_transaction` the key is stored in the same transaction as the write;
 #: `none` there is no way to tell: an unknown outcome always goes to a person.
 Idempotency = Literal["native_key", "unique_reference", "lookup", "same_transaction", "none"]
+
+#: How far away a system is: on this machine, in the company's own network, or with somebody else.
+Zone = Literal["local", "private", "external"]
+
+#: Who is asked before a write: `always` a person; `outside` a person, unless a step of a workflow says that nobody has
+#: to be asked as long as the call stays in the house (see `Connector.zone_of`). An agent's call is always asked about.
+Approval = Literal["always", "outside"]
+
+#: Gives the bytes of a file that a run hands over. Raises `NotFound`, `Invalid`, `Unavailable`.
+ContentOf = Callable[[FileRef], bytes]
 
 #: How long one call may take unless its tool says otherwise, in seconds.
 TIMEOUT_S = 120.0
@@ -52,6 +63,7 @@ class Mark:
     idempotency: Idempotency = "none"
     lookup: str | None = None
     timeout_s: float = TIMEOUT_S
+    approval: Approval = "always"
 
 
 @overload
@@ -64,13 +76,21 @@ def read(method: F | None = None, /, *, timeout_s: float = TIMEOUT_S) -> F | Cal
     return mark(method) if method else mark
 
 
-def write(*, idempotency: Idempotency, lookup: str | None = None, timeout_s: float = TIMEOUT_S) -> Callable[[F], F]:
+def write(
+    *,
+    idempotency: Idempotency,
+    lookup: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+    approval: Approval = "always",
+) -> Callable[[F], F]:
     """Mark a method as a tool that changes the system. After `timeout_s` seconds its outcome counts as unknown.
 
     The method takes a keyword-only `key: str` (not shown to the model) and must store it as `idempotency` says.
-    `lookup` names a method `(key: str) -> result | None` that finds the record made under a key.
+    `lookup` names a method `(key: str) -> result | None` that finds the record made under a key. A method that is
+    given files takes a keyword-only `content_of: ContentOf` as well, and must ask for every content before it changes
+    anything.
     """
-    return _marker(Mark("write", idempotency, lookup, timeout_s))
+    return _marker(Mark("write", idempotency, lookup, timeout_s, approval))
 
 
 def _marker(mark: Mark) -> Callable[[F], F]:
@@ -105,11 +125,17 @@ class Tool:
         return get_type_hints(self.method, include_extras=True)
 
     @cached_property
+    def from_host(self) -> frozenset[str]:
+        """Which parameters the host fills in (`key` of a write, `content_of`); neither model nor person sees them."""
+        filled = {"key", "content_of"} if self.effect == "write" else {"content_of"}
+        return frozenset(filled & set(inspect.signature(self.method).parameters))
+
+    @cached_property
     def arguments(self) -> type[BaseModel]:
         """A pydantic model of the arguments; unknown ones are refused."""
         fields: dict[str, Any] = {}
         for name, parameter in inspect.signature(self.method).parameters.items():
-            if name in ("self", "key" if self.effect == "write" else "self"):
+            if name == "self" or name in self.from_host:
                 continue
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
             fields[name] = (self._hints[name], default)
@@ -188,6 +214,13 @@ class Connector(Generic[ConfigT]):
     def check(self) -> Health:
         """Say whether the system answers. Override it; it must not change anything and returns, never raises."""
         return Health(ok=True, detail="no check is defined")
+
+    def zone_of(self, arguments: dict[str, Any]) -> Zone:
+        """Say where the values of a write with `approval="outside"` would go. Override it; without, out of the house.
+
+        `arguments` are Python values, as the tool gets them. Raises the error family if they may not go there at all.
+        """
+        return "external"
 
     def interrupt(self) -> None:
         """Break off the read under way, if the system allows it; called from another thread. Override it."""

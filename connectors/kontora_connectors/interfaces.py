@@ -12,8 +12,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from kontora_connectors.canonical import Activity, Ageing, Company, Invoice, Page, Party, Payment
-from kontora_connectors.contract import read, write
+from kontora_connectors.canonical import Activity, Ageing, Company, FileRef, Invoice, Page, Party, Payment, Receipt
+from kontora_connectors.contract import ContentOf, read, write
 
 CompanyId = Annotated[str, Field(description="id of the legal entity, as `companies` lists it; empty: the first one")]
 PartyId = Annotated[str, Field(description="id of the customer in the ERP")]
@@ -25,6 +25,12 @@ Top = Annotated[int, Field(ge=1, le=50, description="length of `largest` and `wo
 ActivityKind = Literal["task", "call", "meeting", "email", "note"]
 Subject = Annotated[str, Field(min_length=1, max_length=200)]
 Body = Annotated[str, Field(max_length=10_000)]
+#: One line of text; a line break in it could become another header of a mail.
+Headline = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Html = Annotated[str, Field(max_length=100_000)]
+Files = Annotated[list[FileRef], Field(min_length=1, max_length=20)]
+Recipient = Annotated[str, Field(max_length=254, pattern=r"^[^\x00-\x20\x7f@,;:<>()\[\]\\\"]+@[^\s@,;:<>()\[\]\\\"]+$")]
+Recipients = Annotated[list[Recipient], Field(max_length=50)]
 
 
 class Interface:
@@ -105,4 +111,25 @@ class Customers(Interface):
         raise NotImplementedError
 
 
-INTERFACES: dict[str, type[Interface]] = {cls.interface: cls for cls in (Receivables, Customers)}
+class Delivery(Interface):
+    """Files leave Kontora: into a folder, by mail."""
+
+    interface = "delivery"
+
+    @write(idempotency="none", approval="outside")
+    def deliver(
+        self,
+        files: Files,
+        subject: Headline,
+        body: Body = "",
+        html: Html = "",
+        recipients: Recipients = [],  # noqa: B006 - read as a default by pydantic, never changed
+        *,
+        key: str,
+        content_of: ContentOf,
+    ) -> Receipt:
+        """Deliver files, once. `html` is the body once more, for programs that show HTML."""
+        raise NotImplementedError
+
+
+INTERFACES: dict[str, type[Interface]] = {cls.interface: cls for cls in (Receivables, Customers, Delivery)}

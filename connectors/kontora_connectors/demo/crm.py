@@ -95,8 +95,6 @@ class DemoCrm(SqlConnector[DemoCrmConfig], Customers, kind="demo-crm"):
         """
         try:
             with self.writing() as connection:
-                if (made := _by_key(connection, key)) is not None:
-                    return made
                 _require(connection, account_id)
                 row = {
                     "id": f"N-{uuid4().hex}",
@@ -113,7 +111,7 @@ class DemoCrm(SqlConnector[DemoCrmConfig], Customers, kind="demo-crm"):
                 connection.execute(activities.insert(), row)
                 return _activity(connection.execute(_with_key(key)).one())
         except Conflict:
-            # Another writer was faster with this key: the database keeps it unique, and his activity is the one.
+            # The database keeps the key unique: what is there under it is what was made first.
             if (made := self.activity_by_key(key)) is None:
                 raise
             return made

@@ -129,7 +129,8 @@ class _Clerk:
             return [(self.today + timedelta(days=self.rng.choice((1, 10, 365))), gross, "transfer")]
         paid = settle(self.rng, customer, day, max(day, due), gross, self.today)
         if odd is Oddity.PAID_TWICE:
-            return twice(paid or [(self.today, gross, "transfer")], self.today)
+            whole = sum(amount for _, amount, _ in paid) == gross
+            return twice(paid if whole else [(self.today, gross, "transfer")], self.today)
         return paid
 
     def _write_lines(self, id: int, entity: Entity, lines: list[Line]) -> tuple[int, int]:
