@@ -28,7 +28,7 @@ from kontora_cli import (
     workflows,
 )
 from kontora_cli.failures import INTERRUPTED, OK, USAGE, Explained, explain
-from kontora_cli.invocation import program, said_home
+from kontora_cli.invocation import as_typed, program, said_home
 from kontora_cli.processes import Ended
 
 app = typer.Typer(
@@ -95,7 +95,7 @@ def _usage(error: Exception) -> Explained:
 
 
 def _tell(failure: Explained) -> int:
-    print(failure.lines(), file=sys.stderr)
+    print(as_typed(failure.lines(), said_home()), file=sys.stderr)
     if "--json" in sys.argv:
         print(json.dumps(failure.document(), ensure_ascii=False, indent=2))
     return failure.exit_code
