@@ -127,6 +127,7 @@ class SqlConnector(Connector[SqlConfigT]):
 
     _engine: Engine | None = None
     _writer: Engine | None = None
+    _reading: Any = None  # the driver's connection of the read under way
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -134,7 +135,18 @@ class SqlConnector(Connector[SqlConfigT]):
         if self._engine is None:
             self._engine = open_engine(self.config.url.get_secret_value(), timeout_s=self.config.timeout_s)
         with self._connection(self._engine) as connection:
-            yield connection
+            self._reading = connection.connection.driver_connection
+            try:
+                yield connection
+            finally:
+                self._reading = None
+
+    def interrupt(self) -> None:
+        """Let the database break off the statement under way."""
+        connection = self._reading
+        stop = getattr(connection, "interrupt", None) or getattr(connection, "cancel", None)  # SQLite, PostgreSQL
+        if stop is not None:
+            stop()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
