@@ -94,6 +94,10 @@ class OneDoor:
     """Every role is the notebook."""
 
     notebook: Notebook
+    most: int | None = None
+
+    def limit(self, instance: str) -> int | None:
+        return self.most
 
     def bind(self, roles: dict[str, dict[str, str | None]], given: dict[str, str]) -> dict[str, str]:
         return dict.fromkeys(roles, "notebook")
@@ -137,9 +141,12 @@ class Office:
     notebook: Notebook
     url: str
     hole: Pigeonhole = field(default_factory=Pigeonhole)
+    most: int | None = None
 
     def worker(self, name: str = "one") -> Engine:
-        return Engine(self.ledger, OneDoor(self.notebook), Rehearsed(self.url), self.hole, AutogenRunner(), name, 5000)
+        return Engine(
+            self.ledger, OneDoor(self.notebook, self.most), Rehearsed(self.url), self.hole, AutogenRunner(), name, 5000
+        )
 
     def start(self, text: str, **given: Any) -> Run:
         workflow = load_workflow(text, source="test.yaml")

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 
 #: A statement that counts for minutes.
 LONG = {
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT max(i) FROM n",
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e10) SELECT max(i) FROM n",
     "postgresql": "SELECT pg_sleep(60)",
 }
 

@@ -65,6 +65,10 @@ class ConfiguredDoors:
             raise BindingMissing(f"There is no connector {instance!r} in kontora.toml.{meant}", hint)
         return load(self._instances[instance].kind)
 
+    def limit(self, instance: str) -> int | None:
+        """How many calls an instance takes at once; None: as many as come."""
+        return self._instances[instance].limit if instance in self._instances else None
+
     def open(self, instance: str) -> Connector[Any]:
         """The connector of an instance. Raises `BindingMissing` when its settings are wrong."""
         if instance not in self._open:

@@ -46,4 +46,13 @@ class ConfiguredModels:
     def again(self, name: str, server: str) -> ChosenModel:
         """A model by name and server, as a plan in the ledger has them."""
         url = self._rehearsal_url() if server == REHEARSAL else server
-        return ChosenModel(self._client(url), name, server, server == REHEARSAL)
+        return ChosenModel(self._client(url), name, server, server == REHEARSAL, self._limit(server))
+
+    def _limit(self, server: str) -> int | None:
+        """The limit of a server: the lowest of those that its models name."""
+        places = {
+            model.limit
+            for model in self._models.values()
+            if (REHEARSAL if model.server == REHEARSAL else model.url) == server
+        }
+        return min((limit for limit in places if limit is not None), default=None)

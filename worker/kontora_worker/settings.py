@@ -26,6 +26,7 @@ class ModelSettings(BaseModel):
     server: Literal["ollama", "rehearsal"] = "ollama"
     url: str = Field("http://127.0.0.1:11434", description="where the Ollama server listens")
     name: str = Field("", description="name of the model; empty: the first installed one that can call tools")
+    limit: int | None = Field(None, ge=1, description="questions to its server at once, on all machines together")
     script: str = Field("", description="rehearsal only: which script of a workflow, e.g. `adversarial`")
 
 
@@ -35,6 +36,7 @@ class InstanceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     kind: str
+    limit: int | None = Field(None, ge=1, description="calls at once, on all machines together")
 
 
 class Settings(BaseModel):

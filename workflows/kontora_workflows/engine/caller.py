@@ -14,6 +14,7 @@ from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import BindingMissing, Doors
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import Stop, nondeterministic
+from kontora_workflows.engine.slot import slot
 from kontora_workflows.ledger.chain import Entry, digest
 from kontora_workflows.ledger.entries import LeaseLost
 
@@ -23,7 +24,7 @@ class Caller:
 
     def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], pulse: Pulse) -> None:
         self._journal, self._doors, self._bindings = journal, doors, bindings
-        self._gate, self._thread = Gate(journal), CallThread(pulse)
+        self._gate, self._thread, self._pulse = Gate(journal), CallThread(pulse), pulse
 
     def close(self) -> None:
         """Let go of the thread."""
@@ -57,12 +58,18 @@ class Caller:
         except ConnectorError as error:
             return self._refuse(call, error)
         prepared = Prepared(call, connector, tool, tool.canonical(call.arguments))
-        if tool.effect == "read":
-            self._gate.intend(prepared)
-            return self._make(prepared)
+        name = connector.instance
+        with slot(self._journal, self._pulse, f"connector:{name}", self._doors.limit(name)):
+            return self._read(prepared) if tool.effect == "read" else self._write(prepared)
+
+    def _read(self, prepared: Prepared) -> Outcome:
+        self._gate.intend(prepared)
+        return self._make(prepared)
+
+    def _write(self, prepared: Prepared) -> Outcome:
         verdict = self._gate.judge(prepared)
         if verdict.do == "deny":
-            return self._refuse(call, Invalid(verdict.why), outcome="denied", code=verdict.code)
+            return self._refuse(prepared.call, Invalid(verdict.why), outcome="denied", code=verdict.code)
         if verdict.do == "done":
             return self._record(verdict.write, "reconciled", verdict.result, 0.0)
         return self._make(verdict.write)

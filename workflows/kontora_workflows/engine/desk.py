@@ -13,8 +13,10 @@ from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
 from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic
+from kontora_workflows.engine.slot import slot
 from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.chain import canonical, digest
 from kontora_workflows.ledger.entries import LeaseLost
@@ -28,8 +30,10 @@ _LATER = ToolAnswer(content="This call has not been made yet.", is_error=True)
 class Desk:
     """The `Seams` of one agent step."""
 
-    def __init__(self, path: str, agent: AgentDefinition, journal: Journal, caller: Caller, pulse: Pulse) -> None:
-        self._path, self._agent = path, agent
+    def __init__(
+        self, path: str, agent: AgentDefinition, model: ChosenModel, journal: Journal, caller: Caller, pulse: Pulse
+    ) -> None:
+        self._path, self._agent, self._model = path, agent, model
         self._journal, self._caller, self._pulse = journal, caller, pulse
         self._names = {wire_name(name): name for name in agent.tools}
         self._tokens = self._shown = 0
@@ -60,7 +64,8 @@ class Desk:
                 answer = ModelAnswer.model_validate(self._journal.payload(answered)["answer"])
             else:
                 self._budget()
-                answer = await self._ask_model(key, hash_, request, send)
+                with slot(self._journal, self._pulse, f"model:{self._model.server}", self._model.limit):
+                    answer = await self._ask_model(key, hash_, request, send)
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
             raise TurnLeft(str(stop)) from stop

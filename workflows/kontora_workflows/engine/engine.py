@@ -65,7 +65,7 @@ class Engine:
         try:
             output = self._execute(journal, pulse)
         except Wait as wait:
-            runs.leave(head, claim.run.wakes, waiting_for=wait.what, until=wait.until)
+            runs.leave(head, claim.run.wakes, waiting_for=wait.what, until=wait.until, resource=wait.resource)
         except HandBack:
             runs.put_back(head, delay_ms=0)
         except Cancelled:

@@ -176,9 +176,9 @@ class Execution:
         agent = self.workflow.agents[step.agent]
         path = f"{step.id}/{step.agent}"
         data = self.scope.fill(step.with_)
-        desk = Desk(path, agent, self.journal, self._caller, self.pulse)
-        desk.evidence.append(evidence_of(data))
         chosen = self._chosen(path, step, bool(agent.tools))
+        desk = Desk(path, agent, chosen, self.journal, self._caller, self.pulse)
+        desk.evidence.append(evidence_of(data))
         work = self._runner.run(
             agent, step.agent, render_task(data), desk.specs(), desk, chosen.model, chosen.name, lambda: desk.evidence
         )

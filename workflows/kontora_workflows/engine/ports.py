@@ -11,12 +11,13 @@ from kontora_connectors import Connector
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model and where it is. `rehearsal`: scripted, not a language model."""
+    """A model and where it is. `rehearsal`: scripted; `limit`: questions that its server takes at once."""
 
     model: Model
     name: str
     server: str
     rehearsal: bool
+    limit: int | None = None
 
 
 class Doors(Protocol):
@@ -28,6 +29,10 @@ class Doors(Protocol):
 
     def open(self, instance: str) -> Connector[Any]:
         """The connector of an instance, opened once per process. Raises `BindingMissing`, `ConnectorError`."""
+        ...
+
+    def limit(self, instance: str) -> int | None:
+        """How many calls an instance takes at once, on all machines together; None: as many as come."""
         ...
 
     def kind(self, instance: str) -> type[Connector[Any]]:

@@ -1,7 +1,7 @@
 """How a step stops the run it belongs to.
 
 Stop
-├── Wait          nothing to do until something from outside happens (approval, children, timer)
+├── Wait          nothing to do until something from outside happens (approval, children, timer, resource)
 ├── Cancelled     somebody asked for it
 ├── TimedOut      the run passed its deadline
 ├── HandBack      this process has to go; another one takes the run over
@@ -20,10 +20,13 @@ class Stop(Exception):
 
 
 class Wait(Stop):
-    """The run waits for `what`: approval, children, or a timer that goes off at `until` (milliseconds since 1970)."""
+    """The run waits for `what`: approval, children, a timer, or a slot of `resource`.
 
-    def __init__(self, what: str, until: int | None = None) -> None:
-        self.what, self.until = what, until
+    It goes on at `until` (milliseconds since 1970) at the latest, if that is given.
+    """
+
+    def __init__(self, what: str, until: int | None = None, resource: str | None = None) -> None:
+        self.what, self.until, self.resource = what, until, resource
         super().__init__(what)
 
 

@@ -14,6 +14,7 @@ from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.runs import Runs
 from kontora_workflows.ledger.schedules import Schedules
+from kontora_workflows.ledger.slots import Slots
 from kontora_workflows.ledger.workers import Workers
 
 
@@ -35,6 +36,7 @@ class Ledger:
         self.artifacts = Artifacts(self.database, self.entries)
         self.schedules = Schedules(self.database)
         self.workers = Workers(self.database)
+        self.slots = Slots(self.database)
 
     def verify(self, run_id: str | None = None) -> Iterator[tuple[str, Break | None]]:
         """Check the chain of one run and its children, or of every run; gives each run id with its first break."""

@@ -44,6 +44,7 @@ class Run:
     replay_version: int
     state: State
     waiting_for: str | None
+    resource: str | None
     fence: int
     owner: str | None
     lease_until: int | None

@@ -45,15 +45,16 @@ class Page:
 
 
 def _due() -> ColumnElement[bool]:
-    """Whether a run may be claimed: it is queued, its timer went off, or whoever had it is gone."""
+    """Whether a run may be claimed: it is queued, its time has come, or whoever had it is gone."""
     return or_(
         and_(R.state == "queued", R.due_at <= Now()),
-        and_(R.state == "waiting", R.waiting_for == "timer", R.due_at <= Now()),
+        and_(R.state == "waiting", R.waiting_for.in_(("timer", "resource")), R.due_at <= Now()),
         and_(R.state == "running", R.lease_until < Now()),
     )
 
 
-def _insert_ignore(connection: Connection, table: Any) -> Any:
+def insert_ignore(connection: Connection, table: Any) -> Any:
+    """An INSERT that does nothing where the row exists."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return make(table).on_conflict_do_nothing()
 
@@ -89,7 +90,7 @@ class Runs:
         """The same inside an open transaction, without looking for an existing one."""
         now = connection.execute(select(Now())).scalar_one()
         definition = {"hash": new.definition_hash, "name": new.workflow, "text": new.definition, "created_at": now}
-        connection.execute(_insert_ignore(connection, tables.definitions).values(**definition))
+        connection.execute(insert_ignore(connection, tables.definitions).values(**definition))
         row = {
             name: getattr(new, name)
             for name in NewRun.__dataclass_fields__
@@ -146,6 +147,7 @@ class Runs:
         values = {
             "state": "running",
             "waiting_for": None,
+            "resource": None,
             "fence": R.fence + 1,
             "owner": owner,
             "lease_until": Now() + lease_ms,
@@ -176,8 +178,10 @@ class Runs:
             ).one_or_none()
             return None if row is None else row.cancel_requested_at is not None
 
-    def leave(self, head: Head, wakes: int, *, waiting_for: str, until: int | None = None) -> None:
-        """Hand the run back until something from outside wakes it, or a timer goes off at `until`.
+    def leave(
+        self, head: Head, wakes: int, *, waiting_for: str, until: int | None = None, resource: str | None = None
+    ) -> None:
+        """Hand the run back until something from outside wakes it, or until `until` at the latest.
 
         If it was woken since the claim, it is queued.
         """
@@ -185,6 +189,7 @@ class Runs:
         state = {
             "state": case((woken, "queued"), else_="waiting"),
             "waiting_for": case((woken, None), else_=waiting_for),
+            "resource": case((woken, None), else_=resource),
             "due_at": case((woken, Now()), else_=Now() if until is None else until),
             **self._free(),
         }
@@ -392,7 +397,7 @@ class Runs:
             return bool(connection.execute(query).scalar())
 
     def busy(self) -> bool:
-        """Whether any run is queued or running."""
-        query = select(exists().where(R.state.in_(("queued", "running"))))
+        """Whether any run is queued, running or about to be."""
+        query = select(exists().where(or_(R.state.in_(("queued", "running")), R.waiting_for == "resource")))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())

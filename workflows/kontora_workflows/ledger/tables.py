@@ -60,6 +60,7 @@ runs = Table(
     Column("replay_version", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("waiting_for", String(20)),
+    Column("resource", String(300)),  # what it waits for a slot of
     # who works on it
     Column("fence", BigInteger, nullable=False),
     Column("owner", String(200)),
@@ -178,6 +179,16 @@ schedules = Table(
     Column("principal", String(200), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("workflow", "cron", "timezone", "inputs", name="one_schedule_of_a_kind"),
+)
+
+#: Who uses a limited connector or model right now. A place whose run moved on is free.
+slots = Table(
+    "slots",
+    metadata,
+    Column("resource", String(300), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", String(40), nullable=False),
+    Column("fence", BigInteger, nullable=False),
 )
 
 workers = Table(
