@@ -62,6 +62,9 @@ class Settings(BaseModel):
     )
     lease_s: float = Field(30.0, gt=0, description="how long a run stays a worker's without a heartbeat")
     sweep_s: float = Field(1.0, gt=0, description="pause between two sweeps")
+    deaf_s: float = Field(
+        30.0, gt=0, description="a pool that takes none of the runs that have been due for so long is started anew"
+    )
     connectors: dict[str, InstanceSettings] = Field(default_factory=dict)
     roles: dict[str, str] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)
@@ -80,6 +83,7 @@ FROM_ENVIRONMENT = (
     "api_token",
     "lease_s",
     "sweep_s",
+    "deaf_s",
 )
 
 

@@ -39,7 +39,7 @@ class Supervisor:
         self._house, self._concurrency, self._until_idle = house, concurrency, until_idle
         self._stop = threading.Event()
         self._pool: subprocess.Popen[bytes] | None = None
-        self._look_at_files = 0.0
+        self._pool_started = self._look_at_files = 0.0
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Ask to stop; runs under way go back to the queue."""
@@ -57,6 +57,7 @@ class Supervisor:
                     workers.seen(name, VERSION)
                     self._keep_schedules()
                     self._house.sweeper.sweep()
+                    self._wake_the_deaf()
                     if self._until_idle and not self._house.ledger.runs.busy():
                         break
                 except LedgerUnavailable as error:
@@ -78,6 +79,18 @@ class Supervisor:
         command = [sys.executable, "-m", "kontora_worker.celery_worker"]
         # A session of its own: Ctrl-C reaches us, and we end the pool in order.
         self._pool = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)
+        self._pool_started = time.monotonic()
+
+    def _wake_the_deaf(self) -> None:
+        """Start the pool anew when runs are due, it has hands free, and takes none: its broker connection is dead."""
+        deaf_s = self._house.settings.deaf_s
+        if self._pool is None or time.monotonic() - self._pool_started < deaf_s:
+            return
+        runs = self._house.ledger.runs
+        if runs.held_by(pool_name(self._pool.pid) + ":") < self._concurrency and runs.neglected(int(deaf_s * 1000)):
+            log.error("runs are due and the pool takes none: it is started anew")
+            self._end_pool()
+            self._pool = None
 
     def _end_pool(self) -> None:
         """Let the pool hand its runs back, then end it: Celery's own shutdown takes seconds and saves nothing more."""
@@ -96,7 +109,7 @@ class Supervisor:
     def _at_work(self) -> bool:
         assert self._pool is not None
         try:
-            return self._house.ledger.runs.held_by(pool_name(self._pool.pid) + ":")
+            return self._house.ledger.runs.held_by(pool_name(self._pool.pid) + ":") > 0
         except LedgerUnavailable:
             return False  # the leases run out
 

@@ -44,12 +44,13 @@ class Page:
     next_cursor: str | None
 
 
-def _due() -> ColumnElement[bool]:
-    """Whether a run may be claimed: it is queued, its time has come, or whoever had it is gone."""
+def _due(for_ms: int = 0) -> ColumnElement[bool]:
+    """Whether a run may be claimed: it is queued, its time has come, or whoever had it is gone (`for_ms` ago)."""
+    at = Now() - for_ms
     return or_(
-        and_(R.state == "queued", R.due_at <= Now()),
-        and_(R.state == "waiting", R.waiting_for.in_(("timer", "resource")), R.due_at <= Now()),
-        and_(R.state == "running", R.lease_until < Now()),
+        and_(R.state == "queued", R.due_at <= at),
+        and_(R.state == "waiting", R.waiting_for.in_(("timer", "resource")), R.due_at <= at),
+        and_(R.state == "running", R.lease_until < at),
     )
 
 
@@ -390,11 +391,18 @@ class Runs:
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query)]
 
-    def held_by(self, owner_prefix: str) -> bool:
-        """Whether any worker whose name begins so works on a run."""
-        query = select(exists().where(R.state == "running", R.owner.startswith(owner_prefix, autoescape=True)))
+    def neglected(self, for_ms: int) -> bool:
+        """Whether a run has been due for so long and nobody took it."""
         with self._database.read() as connection:
-            return bool(connection.execute(query).scalar())
+            return bool(connection.execute(select(exists().where(_due(for_ms)))).scalar())
+
+    def held_by(self, owner_prefix: str) -> int:
+        """How many runs the workers have whose name begins so."""
+        query = select(func.count(R.id)).where(
+            R.state == "running", R.owner.startswith(owner_prefix, autoescape=True)
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def busy(self) -> bool:
         """Whether any run is queued, running or about to be."""
