@@ -117,6 +117,9 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.scheduling.KeptByFile": _Family(
         CONFIGURATION, "kept_by_file", "The schedule cannot be removed here.", "kontora workflows list"
     ),
+    "kontora_workflows.retrying.NotRetryable": _Family(
+        CONFIGURATION, "not_retryable", "The run cannot be retried from there.", "kontora runs show RUN"
+    ),
     "kontora_workflows.ledger.runs.KeyReused": _Family(
         CONFIGURATION, "key_reused", "The run was not started.", "Take another --key, or ask for the same again."
     ),

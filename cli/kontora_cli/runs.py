@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kontora_cli.failures import OK
+from kontora_cli.failures import OK, RUN_FAILED
 from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
 from kontora_cli.options import Home, Json, Limit
@@ -89,6 +89,40 @@ def resume(run_id: RunId, home: Home = None, as_json: Json = False) -> int:
         show(RunSummary.of(run).model_dump(mode="json"), f"{run.id} is queued again.", as_json=as_json)
         note(going_on(house))
     return OK
+
+
+@app.command()
+def retry(
+    run_id: RunId,
+    step: Annotated[str, typer.Option("--from", metavar="STEP", help="The first step that is done again.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Start a new run that takes over what the steps before STEP gave. What was written stays written."""
+    from kontora_api.documents import RunSummary
+    from kontora_workflows.retrying import retry_run
+
+    with opened(home) as house:
+        run = retry_run(house.ledger, run_id, step, by=principal())
+        house.sender.send([run.id])
+        show(RunSummary.of(run).model_dump(mode="json"), f"{run.id} is queued, from step {step}.", as_json=as_json)
+        note(going_on(house))
+    return OK
+
+
+@app.command()
+def replay(run_id: RunId, home: Home = None, as_json: Json = False) -> int:
+    """Work through a run once more out of its ledger alone, and report the first divergence. Nothing is called."""
+    from kontora_workflows.engine.replay import replay as replayed
+
+    with opened(home) as house:
+        found = replayed(house.ledger, house.doors, house.runner, run_id)
+    rows = [(one.run_id, one.item, one.state, one.steps, one.at or "", one.why or "the same") for one in found]
+    same = all(one.same for one in found)
+    document = {"same": same, "runs": [{**one.__dict__, "same": one.same} for one in found]}
+    headings = ("run", "item", "state", "steps", "at", "result")
+    show(document, table(headings, rows, empty=""), as_json=as_json)
+    return OK if same else RUN_FAILED
 
 
 @app.command()

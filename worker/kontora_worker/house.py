@@ -79,11 +79,16 @@ class House:
         return CelerySender(self.celery)
 
     @cached_property
+    def runner(self) -> AutogenRunner:
+        """Lets agents work."""
+        return AutogenRunner()
+
+    @cached_property
     def engine(self) -> Engine:
         """The engine of this process."""
         owner = f"{pool_name(os.getppid())}:{os.getpid()}"
         lease_ms = int(self.settings.lease_s * 1000)
-        return Engine(self.ledger, self.doors, self.models, self.sender, AutogenRunner(), owner, lease_ms)
+        return Engine(self.ledger, self.doors, self.models, self.sender, self.runner, owner, lease_ms)
 
     @cached_property
     def sweeper(self) -> Sweeper:

@@ -62,6 +62,9 @@ class Journal:
             )
         return json.loads(text)
 
+    def file_again(self, written: Entry, sha256: str) -> None:
+        """A file that is in the ledger was made again; a dry replay compares the two."""
+
     def all(self, kind: str) -> list[Entry]:
         """Every entry of a kind, in order."""
         return [entry for entry in self._entries if entry.kind == kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +53,7 @@ def _store(journal: Journal, step: str, file: ReportFile) -> dict[str, Any]:
     key = f"{step}/{file.name}"
     known = journal.recorded("artifact.written", key)
     if known is not None:
+        journal.file_again(known, hashlib.sha256(file.content).hexdigest())
         return {"id": known.data["artifact"], "name": file.name, "media_type": file.media_type}
     artifact = journal.ledger.artifacts.write(journal.head, key, file.name, file.media_type, file.content)
     return {"id": artifact.id, "name": artifact.name, "media_type": artifact.media_type}
@@ -74,8 +76,9 @@ def _prose(scope: Scope, step: str) -> ProseInput | None:
 
 def _source(journal: Journal, entry: Entry) -> Source:
     body = entry.data
+    payload = journal.payload(entry)
     intended = journal.recorded("tool.intended", entry.key or "")
-    arguments = journal.payload(intended)["arguments"] if intended else {}
+    arguments = payload.get("arguments") or (journal.payload(intended)["arguments"] if intended else {})
     return Source(
         ref=f"call-{entry.seq}",
         tool=body["tool"],

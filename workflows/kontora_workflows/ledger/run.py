@@ -63,6 +63,7 @@ class Run:
     logical_at: int | None
     idempotency_key: str | None
     request_hash: str | None
+    retry_of: str | None
     root_id: str
     parent_id: str | None
     parent_step: str | None
@@ -97,13 +98,14 @@ class NewRun:
     definition: str
     inputs: dict[str, Any]
     principal: str
-    trigger: Literal["rest", "cli", "schedule", "parent", "demo"]
+    trigger: Literal["rest", "cli", "schedule", "parent", "demo", "retry"]
     bindings: dict[str, str] = field(default_factory=dict)
     schedule_id: str | None = None
     logical_at: int | None = None
     idempotency_key: str | None = None
     request_hash: str | None = None
     deadline_ms: int | None = None
+    retry_of: str | None = None
     parent_id: str | None = None
     parent_step: str | None = None
     item_key: str | None = None

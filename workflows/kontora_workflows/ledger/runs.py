@@ -124,6 +124,7 @@ class Runs:
             "logical_at": new.logical_at,
             "parent": new.parent_id,
             "item": new.item_key,
+            "retry_of": new.retry_of,
             "bindings": new.bindings,
         }
         self._entries.append_fact(connection, row["id"], "run.created", body=body, payload={"inputs": new.inputs})

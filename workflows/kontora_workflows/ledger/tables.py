@@ -82,6 +82,7 @@ runs = Table(
     Column("logical_at", BigInteger),
     Column("idempotency_key", String(200)),
     Column("request_hash", String(71)),
+    Column("retry_of", String(40)),  # the run whose first steps it took over
     Column("root_id", String(40), nullable=False),  # the run that somebody started, above all children
     Column("parent_id", String(40), ForeignKey("runs.id")),
     Column("parent_step", String(200)),
