@@ -37,7 +37,8 @@ class NotLoopback(CannotListen):
 def serve(house: House, *, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP. `ready` is given the URL once requests are taken; port 0 takes a free one.
 
-    Raises `NotLoopback`, `CannotListen`, `SettingsInvalid`, and OSError (EADDRINUSE) when the port is taken, before anything starts.
+    Raises, before anything starts: `NotLoopback`, `CannotListen`, `SettingsInvalid`, OSError (EADDRINUSE) when the port
+    is taken.
     """
     with listening(house, host, port) as listener:
         Server(house, ready).run([listener])
