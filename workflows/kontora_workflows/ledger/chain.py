@@ -11,14 +11,17 @@ import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 GENESIS = "0" * 64
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def canonical(value: Any) -> str:
     """Return the one JSON text of a value of plain JSON types. Raises `TypeError` for others, `ValueError` for NaN."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:
@@ -51,7 +54,8 @@ def entry_hash(
     prev_hash: str, run_id: str, seq: int, at: int, kind: str, key: str | None, fence: int, body: str
 ) -> str:
     """Hash one entry onto the chain (hex)."""
-    text = json.dumps([prev_hash, run_id, seq, at, kind, key, fence, body], ensure_ascii=False, separators=(",", ":"))
+    place = "null" if key is None else quoted(key)
+    text = f'["{prev_hash}",{quoted(run_id)},{seq},{at},{quoted(kind)},{place},{fence},{quoted(body)}]'
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,12 +6,27 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import Break, Entry, canonical, entry_hash, first_break, payload_hash, seal
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.tables import Now
+
+R = tables.runs.c
+
+#: Built once: building a statement anew costs more than storing an entry.
+_ADD, _ADD_PAYLOAD = tables.entries.insert(), tables.payloads.insert()
+_MOVE = (
+    update(tables.runs)
+    .where(
+        R.id == bindparam("run"),
+        R.fence == bindparam("held"),
+        R.state == "running",
+        R.head_seq == bindparam("seen"),
+    )
+    .values(head_seq=bindparam("to_seq"), head_hash=bindparam("to_hash"))
+)
 
 
 class LeaseLost(Exception):
@@ -67,17 +82,9 @@ class Entries:
         """The same inside an open transaction; `state` are columns of the run that change with this entry."""
         for _ in range(2):
             entry, salt, content = self._next(head, kind, key, body, payload)
-            moved = connection.execute(
-                update(tables.runs)
-                .where(
-                    tables.runs.c.id == head.run_id,
-                    tables.runs.c.fence == head.fence,
-                    tables.runs.c.state == "running",
-                    tables.runs.c.head_seq == head.seq,
-                )
-                .values(head_seq=entry.seq, head_hash=entry.hash, **(state or {}))
-            )
-            if moved.rowcount == 1:
+            seen = {"run": head.run_id, "held": head.fence, "seen": head.seq}
+            move = _MOVE.values(**state) if state else _MOVE
+            if connection.execute(move, {**seen, "to_seq": entry.seq, "to_hash": entry.hash}).rowcount == 1:
                 self._insert(connection, entry, salt, content)
                 head.seq, head.hash = entry.seq, entry.hash
                 return entry
@@ -137,10 +144,10 @@ class Entries:
         return entry, salt, content
 
     def _insert(self, connection: Connection, entry: Entry, salt: str, content: str) -> None:
-        connection.execute(tables.entries.insert().values(**entry.__dict__))
+        connection.execute(_ADD, entry.__dict__)
         if salt:
             row = {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
-            connection.execute(tables.payloads.insert().values(**row))
+            connection.execute(_ADD_PAYLOAD, row)
 
     def of_run(self, run_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries of a run with a seq above `after`, in order."""
