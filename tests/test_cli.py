@@ -128,6 +128,22 @@ def test_a_run_is_seen_through_to_the_approvals_and_on_after_a_yes(kontora: Comm
     assert [name.rpartition(".")[2] for name in files] == ["html", "xlsx"]
 
 
+def test_agents_that_lie_and_obey_strangers_end_in_no_write(kontora: CommandLine) -> None:
+    kontora.furnish()
+    settings = kontora.home / "kontora.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + 'script = "adversarial"\n', encoding="utf-8")
+    ran = kontora("run", "receivables-ageing", "--json")
+    assert ran.exit_code == 1
+    assert ran.document["children"] == {"failed": 5}
+    assert "figures that no source holds" in ran.document["error"]["message"]
+    made = kontora("calls", ran.document["id"], "--json").document["items"]
+    assert [call["outcome"] for call in made if call["effect"] != "read"] == ["denied"]
+    (explain,) = [step for step in ran.document["steps"] if step["id"] == "explain"]
+    assert len(explain["said"]["ungrounded"]) >= 3
+    (html,) = (kontora.home / "reports" / ran.document["id"]).glob("*.html")
+    assert 'class="flags"' in html.read_text(encoding="utf-8")
+
+
 def test_a_detached_run_waits_and_can_be_cancelled(office: CommandLine) -> None:
     run = office("run", "receivables-ageing", "--detach", "--json").document
     assert run["state"] == "queued"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -63,7 +64,7 @@ def _play(home: Path, inputs: dict[str, str]) -> tuple[dict[str, Any], list[dict
 
     from kontora_cli.demo_client import DemoClient  # httpx takes 0.3 s to import
 
-    url_file = home / "api.url"
+    url_file = home / f"api-{os.getpid()}.url"
     url_file.unlink(missing_ok=True)
     with Children(load_settings(str(home))) as children:
         api = children.start("serve", "--host", "127.0.0.1", "--port", "0", "--url-file", str(url_file), log="api.log")
