@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.rest_events import Event, events
@@ -76,3 +78,21 @@ def test_an_id_that_no_stream_gave_is_refused(cursor: str, tmp_path: Path) -> No
         answer = here.client.get(f"{API}/runs/{run_id}/events", params={"after": cursor})
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
         assert here.client.get(f"{API}/runs/run_nowhere/events").json()["code"] == "unknown_run"
+
+
+def test_a_stream_outlives_its_database(postgres_url: str, tmp_path: Path) -> None:
+    server, _, name = postgres_url.replace("+psycopg", "").rpartition("/")
+    with rest_office(tmp_path, postgres_url) as here, psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        run_id = here.start("reading")
+        with here.client.stream("GET", f"{API}/runs/{run_id}/events") as answer:
+            stream = events(answer)
+            assert next(stream).name == "run.created"
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            assert here.client.get(f"{API}/runs").json()["code"] == "ledger_unavailable"
+            time.sleep(0.5)
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+            here.work(run_id)
+            *found, end = stream
+        assert [event.data["seq"] for event in found] == list(range(2, len(found) + 2))
+        assert end.data == {"state": "succeeded"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -128,3 +129,9 @@ def test_importing_the_room_or_its_documents_loads_no_web_framework() -> None:
     for name in ("", ".documents", ".whole_run", ".problem_kinds"):
         said = subprocess.run([sys.executable, "-c", look.format(name)], capture_output=True, text=True, check=True)
         assert said.stdout == "[]\n", name
+
+
+def test_an_answer_is_sent_without_delay(tmp_path: Path) -> None:
+    with rest_office(tmp_path) as here:
+        took = [here.client.get("/healthz").elapsed.total_seconds() for _ in range(30)]
+        assert statistics.median(took) < 0.03  # a delayed acknowledgement makes it 0.04

@@ -53,7 +53,8 @@ def listening(house: House, host: str, port: int) -> Iterator[socket.socket]:
             f"Others can reach {host}, and no token is set.",
             "Set KONTORA_API_TOKEN to a long random text (openssl rand -hex 24), or listen on 127.0.0.1.",
         )
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    # asyncio sends without delay only on sockets that say they are TCP.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         # A server that ended a moment ago does not keep the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
