@@ -5,18 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kontora_connectors.canonical import Activity
+from kontora_connectors.demo.company import generate
 from kontora_connectors.demo.crm import DemoCrm
 from kontora_connectors.demo.erp import DemoErp
 from kontora_connectors.errors import Invalid, NotFound, OutcomeUnknown
 from sqlalchemy import Engine, create_engine, event, text
 
-from tests.demo_place import TODAY, Books, Place
+from tests.demo_place import TODAY, Books, Place, in_folder
 
 pytest_plugins = ["tests.demo_fixtures"]
+
+TWINS = {"A90001": "ACME AG", "A90002": "Acme AG", "A90003": "acme ag"}
 
 
 def unlinked(crm: DemoCrm, books: Books) -> list[str]:
@@ -63,6 +67,37 @@ def test_accounts_are_found_by_a_part_of_the_name_in_any_case_and_script(crm: De
         assert sorted(each.name for each in page.items) == names
     assert crm.find_accounts(name="gmbh", limit=2).truncated
     assert crm.find_accounts(name="%").items == crm.find_accounts(name="_").items == []
+
+
+def own_crm(folder: Path, *statements: str) -> DemoCrm:
+    """A CRM of its own, with rows that no generator would make."""
+    place = in_folder(folder)
+    generate(place.erp_url, place.crm_url, today=TODAY, customers=60, invoices=600)
+    engine = create_engine(place.crm_url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+    return place.crm()
+
+
+def test_of_two_accounts_that_differ_in_case_the_exact_name_comes_first(tmp_path: Path) -> None:
+    rows = ", ".join(f"('{id_}', '{name}', 'acme ag', 'DE', '', '', '')" for id_, name in TWINS.items())
+    columns = "id, name, name_folded, country, email, phone, desk"
+    crm = own_crm(tmp_path, f"INSERT INTO accounts ({columns}) VALUES {rows}")
+    for id_, name in TWINS.items():
+        assert crm.find_accounts("C99999", name, 1).items[0].id == id_
+        assert {each.id for each in crm.find_accounts(name=name).items} == set(TWINS)
+    assert [each.id for each in crm.find_accounts("C99999", "aCME ag").items] == list(TWINS)
+    crm.close()
+
+
+def test_activities_of_one_moment_are_listed_in_a_fixed_order(tmp_path: Path) -> None:
+    crm = own_crm(tmp_path, "UPDATE activities SET account_id = 'A00001', at = '2026-01-01 00:00:00.000000'")
+    ids = [each.id for each in crm.list_activities("A00001", 20).items]
+    crm.close()
+    assert len(ids) == 20
+    assert ids == sorted(ids, reverse=True)
 
 
 def test_asking_for_nobody_is_refused(crm: DemoCrm) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kontora_connectors.canonical import Invoice
+from kontora_connectors.demo.company import generate
 from kontora_connectors.demo.erp import DemoErp
 from kontora_connectors.errors import NotFound
+from sqlalchemy import create_engine, text
 
-from tests.demo_place import TODAY, Books, by_customer, cents
+from tests.demo_place import TODAY, Books, by_customer, cents, in_folder
 
 pytest_plugins = ["tests.demo_fixtures"]
 
@@ -49,6 +53,23 @@ def test_an_open_document_is_what_the_books_hold(erp: DemoErp, books: Books) -> 
     assert {each.status for each, _ in found} == {"open", "partly_paid", "paid"}
     assert all((each.status == "paid") == (each.kind == "invoice" and each.balance < 0) for each, _ in found)
     assert any(each.kind == "credit_note" and each.extra["corrects"] for each, _ in found)
+
+
+def test_a_credit_note_paid_back_in_part_is_partly_paid(tmp_path: Path) -> None:
+    place = in_folder(tmp_path)
+    generate(place.erp_url, place.crm_url, today=TODAY, customers=60, invoices=600)
+    engine = create_engine(place.erp_url)
+    with engine.begin() as connection:
+        query = "SELECT id, customer_id, company_id FROM invoices i WHERE kind = 'credit_note' AND NOT EXISTS"
+        note = connection.execute(text(f"{query} (SELECT 1 FROM payments WHERE invoice_id = i.id)")).first()
+        assert note is not None
+        connection.execute(text(f"INSERT INTO payments VALUES (99999, {note.id}, '{TODAY}', -101, 'refund')"))
+    engine.dispose()
+    erp = place.erp()
+    page = erp.open_invoices(note.customer_id, TODAY, note.company_id, limit=100)
+    erp.close()
+    (found,) = [each for each in page.items if each.id == str(note.id)]
+    assert (found.status, found.paid, found.balance < 0) == ("partly_paid", Decimal("-1.01"), True)
 
 
 def test_numbers_have_no_blanks_and_what_was_typed_is_kept(erp: DemoErp, books: Books) -> None:
