@@ -71,6 +71,15 @@ def test_what_happens_is_seen_while_it_happens(tmp_path: Path) -> None:
         assert kinds.index("approval.decided") < kinds.index("tool.outcome") < kinds.index("end")
 
 
+def test_a_silent_stream_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kontora_api.event_stream._HEARTBEAT_S", 0.3)
+    with rest_office(tmp_path) as here:
+        run_id = here.start("reading")
+        with here.client.stream("GET", f"{API}/runs/{run_id}/events") as answer:
+            comments = (line for line in answer.iter_lines() if line.startswith(":"))
+            assert [next(comments), next(comments)] == [": still here"] * 2
+
+
 @pytest.mark.parametrize("cursor", ["soon", "-1", "1.2.3", "9" * 30, "1\x00"])
 def test_an_id_that_no_stream_gave_is_refused(cursor: str, tmp_path: Path) -> None:
     with rest_office(tmp_path) as here:

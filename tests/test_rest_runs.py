@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kontora_workflows.ledger.entries import Head
 from kontora_workflows.ledger.run import Failure
 
 from tests.rest_office import API, RestOffice, rest_office
@@ -187,12 +188,35 @@ def test_a_file_keeps_its_name_in_any_script(tmp_path: Path) -> None:
         assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
 
 
+def test_a_person_says_how_a_write_ended_that_nobody_could_tell_of(ledger_url: str, tmp_path: Path) -> None:
+    with rest_office(tmp_path, ledger_url) as here:
+        run_id, head = _claimed(here)
+        entries = here.house.ledger.entries
+        meant = {"tool": "crm.create_activity", "instance": "crm", "effect": "write"}
+        entries.append(head, "tool.intended", "note", meant, payload={"arguments": {}})
+        entries.append(head, "tool.unknown", "note", {"tool": "crm.create_activity", "why": "no answer came"})
+        with here.house.ledger.database.write() as connection:
+            state = {"state": "needs_review", "owner": None, "lease_until": None}
+            entries.append_in(connection, head, "run.state", body={"state": "needs_review"}, state=state)
+        path = f"{API}/runs/{run_id}/settle"
+        wrong = here.client.post(path, json={"call": "other", "done": True})
+        assert (wrong.status_code, wrong.json()["code"]) == (409, "not_resumable")
+        answer = here.client.post(path, json={"call": "note", "done": True, "result": {"id": "A1"}})
+        assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+        settled = next(one for one in here.get(f"/runs/{run_id}/entries")["items"] if one["kind"] == "tool.settled")
+        assert (settled["body"]["done"], settled["body"]["by"]) == (True, "local:operator")
+        assert here.client.post(path, json={"call": "note", "done": True}).status_code == 409
+
+
 def _artifact(here: RestOffice, name: str, media_type: str) -> str:
     """Let a run write a file."""
-    from kontora_workflows.ledger.entries import Head
+    _, head = _claimed(here)
+    return here.house.ledger.artifacts.write(head, "report", name, media_type, b"x").id
 
+
+def _claimed(here: RestOffice) -> tuple[str, Head]:
+    """A run that this test works on, and its right to."""
     run_id = here.start("reading")
     claim = here.house.ledger.runs.claim(run_id, "tester", 60_000)
     assert claim is not None
-    head = Head(run_id, claim.fence, claim.run.head_seq, claim.run.head_hash, claim.claimed_at)
-    return here.house.ledger.artifacts.write(head, "report", name, media_type, b"x").id
+    return run_id, Head(run_id, claim.fence, claim.run.head_seq, claim.run.head_hash, claim.claimed_at)

@@ -13,7 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from kontora_api.problem import Refused
 
-_opening = Lock()
+#: Held while something of the house is made that all threads share.
+opening = Lock()
 
 
 def _house(request: Request) -> House:
@@ -22,7 +23,7 @@ def _house(request: Request) -> House:
 
 
 def _ledger(request: Request) -> Ledger:
-    with _opening:  # one thread opens it: from Python 3.12 on `cached_property` has no lock
+    with opening:  # one thread opens it: from Python 3.12 on `cached_property` has no lock
         return _house(request).ledger
 
 

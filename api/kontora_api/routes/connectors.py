@@ -9,7 +9,7 @@ from kontora_workflows.references import nearest
 
 from kontora_api.answers import problems
 from kontora_api.documents import API
-from kontora_api.parts import ConnectorName, TheHouse
+from kontora_api.parts import ConnectorName, TheHouse, opening
 from kontora_api.problem import Refused
 from kontora_api.system_documents import ConnectorDocument, ConnectorHealth, Connectors, ConnectorSummary, KindDocument
 
@@ -52,6 +52,8 @@ def check_connector(name: ConnectorName, house: TheHouse) -> ConnectorHealth:
     """Ask the system behind a connector whether it answers. A no is an answer too: `ok` is false."""
     house.doors.kind(_known(house, name))
     try:
-        return ConnectorHealth.of(name, house.doors.open(name).check())
+        with opening:
+            connector = house.doors.open(name)
+        return ConnectorHealth.of(name, connector.check())
     except BindingMissing as error:
         return ConnectorHealth(name=name, ok=False, detail=f"{error.message} {error.hint}".strip(), latency_ms=None)
