@@ -122,6 +122,10 @@ class Rehearsed:
     def again(self, name: str, server: str) -> ChosenModel:
         return ChosenModel(self._clients.setdefault(self.url, OllamaModel(self.url)), name, server, True)
 
+    async def aclose(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+
 
 @dataclass
 class Pigeonhole:
@@ -142,11 +146,18 @@ class Office:
     url: str
     hole: Pigeonhole = field(default_factory=Pigeonhole)
     most: int | None = None
+    engines: list[Engine] = field(default_factory=list)
 
     def worker(self, name: str = "one") -> Engine:
-        return Engine(
+        engine = Engine(
             self.ledger, OneDoor(self.notebook, self.most), Rehearsed(self.url), self.hole, AutogenRunner(), name, 5000
         )
+        self.engines.append(engine)
+        return engine
+
+    def close(self) -> None:
+        for engine in self.engines:
+            engine.close()
 
     def start(self, text: str, **given: Any) -> Run:
         workflow = load_workflow(text, source="test.yaml")
@@ -180,6 +191,10 @@ def office(ledger_url: str, script: dict[str, Any] | None = None) -> Iterator[Of
     ledger = Ledger(ledger_url)
     try:
         with Rehearsal({one.key: one for one in scripts}).serve() as server:
-            yield Office(ledger, Notebook(), server.url)
+            here = Office(ledger, Notebook(), server.url)
+            try:
+                yield here
+            finally:
+                here.close()
     finally:
         ledger.close()

@@ -165,7 +165,7 @@ class House:
 
     def close(self) -> None:
         """Let go of everything that was made."""
-        for name in ("doors", "ledger"):
+        for name in ("engine", "doors", "ledger"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

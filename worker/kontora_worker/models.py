@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from kontora_agents.errors import ModelMissing, ModelUnsuitable
 from kontora_agents.model_server import ModelServer
@@ -21,7 +20,7 @@ class ConfiguredModels:
 
     def __init__(self, models: dict[str, ModelSettings], rehearsal_url: Callable[[], str]) -> None:
         self._models, self._rehearsal_url = models, rehearsal_url
-        self._client = cache(OllamaModel)
+        self._clients: dict[str, OllamaModel] = {}
 
     def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
         """The model for an agent. Raises `ModelError`."""
@@ -46,7 +45,13 @@ class ConfiguredModels:
     def again(self, name: str, server: str) -> ChosenModel:
         """A model by name and server, as a plan in the ledger has them."""
         url = self._rehearsal_url() if server == REHEARSAL else server
-        return ChosenModel(self._client(url), name, server, server == REHEARSAL, self._limit(server))
+        client = self._clients.setdefault(url, OllamaModel(url))
+        return ChosenModel(client, name, server, server == REHEARSAL, self._limit(server))
+
+    async def aclose(self) -> None:
+        """Close the connections that belong to the running event loop."""
+        for client in self._clients.values():
+            await client.aclose()
 
     def _limit(self, server: str) -> int | None:
         """The limit of a server: the lowest of those that its models name."""

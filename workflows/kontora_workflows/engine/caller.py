@@ -10,7 +10,7 @@ from kontora_connectors import Connector, ConnectorError, Invalid, Label, Outcom
 from kontora_workflows.engine.call_thread import CallThread
 from kontora_workflows.engine.calls import Call, Outcome, Prepared
 from kontora_workflows.engine.gate import Gate
-from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.journal import QUICK_S, Journal
 from kontora_workflows.engine.ports import BindingMissing, Doors
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import Stop, nondeterministic
@@ -122,7 +122,9 @@ class Caller:
             "result_hash": digest(result),
             "untrusted": untrusted and bool(result),
         }
-        return self._outcome(self._journal.append("tool.outcome", call.call.key, body, payload={"result": result}))
+        repeatable = call.tool.effect == "read" and call.call.by_agent and seconds < QUICK_S
+        write = self._journal.note if repeatable else self._journal.append
+        return self._outcome(write("tool.outcome", call.call.key, body, payload={"result": result}))
 
     def _refuse(self, call: Call, error: ConnectorError, *, outcome: str = "failed", code: str = "") -> Outcome:
         if self._journal.recorded("tool.intended", call.key) is None or call.again:

@@ -29,6 +29,11 @@ class Call:
     again: bool = False
     people: int = 1
 
+    @property
+    def by_agent(self) -> bool:
+        """Whether an agent asked for it, so that nothing refers to the place of its outcome."""
+        return "/" in self.key
+
 
 @dataclass(frozen=True)
 class Prepared:

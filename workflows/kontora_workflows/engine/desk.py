@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall
 
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
-from kontora_workflows.engine.journal import Journal
+from kontora_workflows.engine.journal import QUICK_S, Journal
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic
@@ -81,6 +82,7 @@ class Desk:
         asked = {"model": request.model, "request_hash": hash_, "messages_before": self._shown}
         self._journal.append("model.asked", key, asked, payload={"messages": new})
         passing("model.before")
+        started = time.monotonic()
         task = asyncio.ensure_future(send(request))
         try:
             while not task.done():
@@ -100,7 +102,10 @@ class Desk:
             "calls": [call.name for call in answer.calls],
             "rehearsal": answer.rehearsal,
         }
-        self._journal.append("model.answered", key, body, payload={"answer": answer.model_dump(mode="json")})
+        # What came at once is stored with what follows from it; what was long in coming is stored at once.
+        quick = time.monotonic() - started < QUICK_S
+        write = self._journal.note if quick else self._journal.append
+        write("model.answered", key, body, payload={"answer": answer.model_dump(mode="json")})
         return answer
 
     def _same(self, key: str, hash_: str) -> None:

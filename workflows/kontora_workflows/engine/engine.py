@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import threading
@@ -18,9 +19,12 @@ from kontora_workflows.engine.signals import Cancelled, HandBack, NeedsReview, R
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.entries import LeaseLost
-from kontora_workflows.ledger.run import REPLAY_VERSION, Claim, Failure
+from kontora_workflows.ledger.run import REPLAY_VERSION, Claim, Failure, Run
 
 log = logging.getLogger("kontora.engine")
+
+#: Definitions that a process keeps ready.
+_KEPT = 64
 
 #: Attempts at a run before it is given up.
 MAX_ATTEMPTS = 5
@@ -41,6 +45,14 @@ class Engine:
     def __post_init__(self) -> None:
         #: Set it to make the run under way go back to the queue.
         self.stopping = threading.Event()
+        # One event loop for all runs of this process: connections to the model server live in it.
+        self._loop = asyncio.Runner()
+        self._workflows: dict[str, Workflow] = {}
+
+    def close(self) -> None:
+        """Close the event loop and what models opened in it."""
+        self._loop.run(self.models.aclose())
+        self._loop.close()
 
     def work(self, run_id: str) -> bool:
         """Work on a run if it is due and nobody else does. False if there was nothing to do."""
@@ -49,25 +61,27 @@ class Engine:
             return False
         try:
             with Pulse(self.ledger, claim, self.lease_ms, self.stopping) as pulse:
-                journal = Journal(self.ledger, claim)
-                self._settle(claim, journal, pulse)
+                done = self._settle(claim, Journal(self.ledger, claim), pulse)
         except LeaseLost:
             log.info("run %s was taken over", run_id)
             return True
         except LedgerUnavailable as error:
             log.error("run %s: %s", run_id, error.message)
             return True
-        self._send_next(run_id)
+        self._send_next(claim.run, done)
         return True
 
-    def _settle(self, claim: Claim, journal: Journal, pulse: Pulse) -> None:
+    def _settle(self, claim: Claim, journal: Journal, pulse: Pulse) -> bool:
+        """Work on a claimed run and hand it on. False if it, or a child of it, may be due again at once."""
         runs, head = self.ledger.runs, journal.head
         try:
             output = self._execute(journal, pulse)
         except Wait as wait:
             runs.leave(head, claim.run.wakes, waiting_for=wait.what, until=wait.until, resource=wait.resource)
+            return False
         except HandBack:
             runs.put_back(head, delay_ms=0)
+            return False
         except Cancelled:
             runs.finish(head, "cancelled", failure=Failure("cancelled", "Cancelled on request."))
         except TimedOut:
@@ -86,31 +100,38 @@ class Engine:
         except Exception as error:
             log.exception("run %s: a defect", head.run_id)
             why = f"A defect of Kontora stopped the run: {type(error).__name__}."
-            runs.finish(head, "failed", failure=Failure("defect", why, "Please report it with the worker's log."))
+            runs.finish(
+                head, claim.run, "failed", failure=Failure("defect", why, "Please report it with the worker's log.")
+            )
         else:
             runs.finish(head, "succeeded", output={"steps": output})
+        return True
 
     def _execute(self, journal: Journal, pulse: Pulse) -> dict[str, object]:
         if journal.run.replay_version != REPLAY_VERSION:
             why = f"The run began under replay version {journal.run.replay_version}; this Kontora has {REPLAY_VERSION}."
             raise StepFailed("engine_changed", why, "Let a worker of the older version finish it, or start a new run.")
-        workflow = Workflow.model_validate_json(self.ledger.runs.definition(journal.run.definition_hash))
-        execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner)
+        workflow = self._workflow(journal.run.definition_hash)
+        execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner, self._loop)
         try:
             return execution.go()
         finally:
             execution.close()
 
-    def _send_next(self, run_id: str) -> None:
+    def _workflow(self, hash_: str) -> Workflow:
+        """A definition as it was when a run started; the last ones are kept."""
+        if hash_ not in self._workflows:
+            if len(self._workflows) >= _KEPT:
+                self._workflows.clear()
+            self._workflows[hash_] = Workflow.model_validate_json(self.ledger.runs.definition(hash_))
+        return self._workflows[hash_]
+
+    def _send_next(self, run: Run, done: bool) -> None:
         """Tell the workers of what became due through this run, sooner than the sweeper would."""
-        run = self.ledger.runs.get(run_id)
-        due = [
-            child for child in self.ledger.runs.children(run_id) if child.state == "queued" and child.sent_at is None
-        ]
+        due = [] if done else [self.ledger.runs.get(run.id), *self.ledger.runs.children(run.id)]
         if run.parent_id:
             due.append(self.ledger.runs.get(run.parent_id))
-        due.append(run)
-        ids = [one.id for one in due if one.state == "queued"]
+        ids = [one.id for one in due if one.state == "queued" and one.sent_at is None]
         if ids:
             self.sender.send(ids)
 

@@ -40,10 +40,17 @@ class Execution:
     """Works on one run from where its ledger ends."""
 
     def __init__(
-        self, workflow: Workflow, journal: Journal, pulse: Pulse, doors: Doors, models: Models, runner: AgentRunner
+        self,
+        workflow: Workflow,
+        journal: Journal,
+        pulse: Pulse,
+        doors: Doors,
+        models: Models,
+        runner: AgentRunner,
+        loop: asyncio.Runner,
     ) -> None:
         self.workflow, self.journal, self.pulse = workflow, journal, pulse
-        self._models, self._runner = models, runner
+        self._models, self._runner, self._loop = models, runner, loop
         run = journal.run
         self._caller = Caller(journal, doors, run.bindings, pulse)
         self.scope = self._scope()
@@ -78,7 +85,7 @@ class Execution:
             return
         started = self.journal.recorded("step.started", step.id)
         if started is None:
-            started = self.journal.append("step.started", step.id, {"kind": step.kind})
+            started = self.journal.note("step.started", step.id, {"kind": step.kind})
         if step.timeout is not None:
             resumed = [entry.at for entry in self.journal.all("run.resumed")]
             self.pulse.step = (step.id, max([started.at, *resumed]) + _milliseconds(step.timeout))
@@ -183,7 +190,7 @@ class Execution:
             agent, step.agent, render_task(data), desk.specs(), desk, chosen.model, chosen.name, lambda: desk.evidence
         )
         try:
-            outcome = asyncio.run(_closing(work, chosen))
+            outcome = self._loop.run(work)
         except TurnLeft:
             assert desk.stopped is not None
             raise desk.stopped from None
@@ -204,20 +211,12 @@ class Execution:
         wanted = self.workflow.agents[step.agent].model
         chosen = self._models.choose(wanted, self.workflow.name, step.agent, tools=tools)
         body = {"model": chosen.name, "server": chosen.server, "rehearsal": chosen.rehearsal}
-        self.journal.append("plan", path, body)
+        self.journal.note("plan", path, body)
         return chosen
 
 
 def _milliseconds(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1000)
-
-
-async def _closing(work: Any, chosen: ChosenModel) -> Any:
-    """Run an agent and close what its event loop opened."""
-    try:
-        return await work
-    finally:
-        await chosen.model.aclose()
 
 
 def _connector_failed(step: str, code: str, message: str, hint: str, retryable: bool) -> StepFailed:

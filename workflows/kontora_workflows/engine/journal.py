@@ -11,6 +11,9 @@ from kontora_workflows.ledger.chain import Entry
 from kontora_workflows.ledger.entries import Head
 from kontora_workflows.ledger.run import Claim
 
+#: What took less than this may be done again, so that it is only noted, in seconds.
+QUICK_S = 0.5
+
 
 class Journal:
     """The entries of one claimed run. A key that was answered before the claim gives the recorded answer."""
@@ -22,6 +25,7 @@ class Journal:
         self._last: dict[tuple[str, str | None], Entry] = {(e.kind, e.key): e for e in self._entries}
         resumed = len(self._entries) > 2  # more than its creation and this claim
         self._payloads = ledger.entries.payloads(claim.run.id, None if resumed else [1])
+        self._notes: list[tuple[Entry, Any]] = []
         #: Tries at what is open now; a step that was finished begins the count anew.
         self.attempts = claim.run.attempts
 
@@ -32,22 +36,35 @@ class Journal:
     def append(
         self, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None
     ) -> Entry:
-        """Write an entry. Raises `LeaseLost` when the run is no longer ours."""
+        """Write an entry, and the notes before it. Raises `LeaseLost` when the run is no longer ours."""
         entry = self.ledger.entries.append(self.head, kind, key, body, payload=payload)
         self.remember(entry, payload)
         return entry
 
+    def note(
+        self, kind: str, key: str, body: dict[str, Any], *, payload: Any = None, state: dict[str, Any] | None = None
+    ) -> Entry:
+        """Take note of what would only be done again if it were lost; it is written with the next entry."""
+        entry = self.ledger.entries.note(self.head, kind, key, body, payload=payload, state=state)
+        self._notes.append((entry, payload))
+        self._keep(entry, payload)
+        return entry
+
     def finish_step(self, step: str, body: dict[str, Any], *, payload: Any = None) -> None:
-        """Write that a step is done. Raises `LeaseLost`."""
-        with self.ledger.database.write("step.finished") as connection:
-            entry = self.ledger.entries.append_in(
-                connection, self.head, "step.finished", step, body, payload=payload, state={"attempts": 1}
-            )
+        """Take note that a step is done."""
+        self.note("step.finished", step, body, payload=payload, state={"attempts": 1})
         self.attempts = 1
-        self.remember(entry, payload)
 
     def remember(self, entry: Entry, payload: Any = None) -> None:
-        """Take note of an entry that was written through `head`."""
+        """Take note of an entry that was written through `head`, and of the notes that were written with it."""
+        for (noted, kept), written in zip(self._notes, self.head.written, strict=False):
+            self._entries.remove(noted)
+            self._payloads.pop(noted.seq, None)
+            self._keep(written, kept)
+        self._notes = []
+        self._keep(entry, payload)
+
+    def _keep(self, entry: Entry, payload: Any) -> None:
         self._entries.append(entry)
         self._last[(entry.kind, entry.key)] = entry
         if payload is not None:

@@ -51,6 +51,10 @@ class Models(Protocol):
         """The model that was chosen before, for a run that goes on. Raises `ModelError`."""
         ...
 
+    async def aclose(self) -> None:
+        """Close the connections that belong to the running event loop."""
+        ...
+
 
 class Sender(Protocol):
     """Carries run ids to workers. It may lose them: the sweeper sends again."""

@@ -5,6 +5,7 @@ No system, no model and no ledger is written to or asked; connectors are only lo
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -64,7 +65,8 @@ def replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run_id: str) -> li
 def _replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run: Run) -> Replayed:
     journal = _DryJournal(ledger, run)
     workflow = Workflow.model_validate_json(ledger.runs.definition(run.definition_hash))
-    execution = Execution(workflow, journal, cast(Pulse, _Still()), _NoLimits(doors), _Silence(), runner)
+    loop = asyncio.Runner()
+    execution = Execution(workflow, journal, cast(Pulse, _Still()), _NoLimits(doors), _Silence(), runner, loop)
 
     def found(at: str | None = None, why: str | None = None) -> Replayed:
         return Replayed(run.id, run.item_key, run.state, journal.finished, at, why)
@@ -84,6 +86,7 @@ def _replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run: Run) -> Repl
         return found() if same else found("the end", f"The replay fails ({error.failure.message}), the run did not so.")
     finally:
         execution.close()
+        loop.close()
     short = run.state != "succeeded"
     return found("the end", f"The replay comes to its end; the run is {run.state}.") if short else found()
 
@@ -115,6 +118,12 @@ class _DryJournal(Journal):
     ) -> Entry:
         """Nothing is written: the ledger holds no such entry."""
         raise EndOfLedger(f"{key or self.run.id}: {kind}")
+
+    def note(
+        self, kind: str, key: str, body: dict[str, Any], *, payload: Any = None, state: dict[str, Any] | None = None
+    ) -> Entry:
+        """As `append`."""
+        return self.append(kind, key, body, payload=payload)
 
     def finish_step(self, step: str, body: dict[str, Any], *, payload: Any = None) -> None:
         """Compare the result of a step with the one in the ledger."""
@@ -189,7 +198,7 @@ class _Silence:
         async def answer(_: Any) -> NoReturn:
             raise EndOfLedger(f"{name}: model.asked")
 
-        async def aclose() -> None:
-            return
+        return ChosenModel(cast(Any, SimpleNamespace(answer=answer)), name, server, False)
 
-        return ChosenModel(cast(Any, SimpleNamespace(answer=answer, aclose=aclose)), name, server, False)
+    async def aclose(self) -> None:
+        return

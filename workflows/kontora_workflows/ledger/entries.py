@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -33,15 +34,30 @@ class LeaseLost(Exception):
     """Somebody else works on this run now, or it was stopped: leave it alone."""
 
 
+@dataclass(frozen=True)
+class Draft:
+    """An entry before it has its place in the chain. `state` are columns of the run that change with it."""
+
+    kind: str
+    key: str | None
+    body: dict[str, Any]
+    payload: Any
+    at: int
+    state: dict[str, Any]
+
+
 class Head:
     """The end of a run's chain as one worker knows it, and the worker's right to append there.
 
-    The clock is the database's at the claim plus what our monotonic clock counted since.
+    The clock is the database's at the claim plus what our monotonic clock counted since. `drafts` are notes that go
+    into the chain with the next entry, in its transaction; `written` is what that transaction wrote.
     """
 
     def __init__(self, run_id: str, fence: int, seq: int, hash_: str, now: int) -> None:
         self.run_id, self.fence, self.seq, self.hash = run_id, fence, seq, hash_
         self._now, self._started = now, time.monotonic()
+        self.drafts: list[Draft] = []
+        self.written: list[Entry] = []
 
     def clock(self) -> int:
         """Milliseconds since 1970 UTC, never going back."""
@@ -50,6 +66,20 @@ class Head:
 
 def _entry(row: Row[Any]) -> Entry:
     return Entry(**row._mapping)
+
+
+def _sealed(head: Head, drafts: Iterable[Draft]) -> Iterator[tuple[Entry, str, str]]:
+    """Chain drafts onto a head; each entry comes with the salt and text of its payload, empty if it has none."""
+    seq, previous = head.seq, head.hash
+    for draft in drafts:
+        data, salt, content = dict(draft.body), "", ""
+        if draft.payload is not None:
+            content = canonical(draft.payload)
+            salt, data["payload"] = seal(content)
+        text, seq = canonical(data), seq + 1
+        hash_ = entry_hash(previous, head.run_id, seq, draft.at, draft.kind, draft.key, head.fence, text)
+        yield Entry(head.run_id, seq, draft.at, draft.kind, draft.key, head.fence, text, previous, hash_), salt, content
+        previous = hash_
 
 
 class Entries:
@@ -68,6 +98,23 @@ class Entries:
         with self._database.write(kind) as connection:
             return self.append_in(connection, head, kind, key, body, payload=payload)
 
+    def note(
+        self,
+        head: Head,
+        kind: str,
+        key: str,
+        body: dict[str, Any],
+        *,
+        payload: Any = None,
+        state: dict[str, Any] | None = None,
+    ) -> Entry:
+        """Keep an entry for the next transaction of this head. It is lost with the process: only for what may be done
+        again. Returns it with the place that it will most likely have."""
+        draft = Draft(kind, key, body, payload, head.clock(), state or {})
+        head.drafts.append(draft)
+        text = canonical({**body, "payload": ""} if payload is not None else body)
+        return Entry(head.run_id, head.seq + len(head.drafts), draft.at, kind, key, head.fence, text, "", "")
+
     def append_in(
         self,
         connection: Connection,
@@ -80,14 +127,18 @@ class Entries:
         state: dict[str, Any] | None = None,
     ) -> Entry:
         """The same inside an open transaction; `state` are columns of the run that change with this entry."""
+        drafts = [*head.drafts, Draft(kind, key, body or {}, payload, head.clock(), state or {})]
+        changed = {name: value for draft in drafts for name, value in draft.state.items()}
+        move = _MOVE.values(**changed) if changed else _MOVE
         for _ in range(2):
-            entry, salt, content = self._next(head, kind, key, body, payload)
+            sealed = list(_sealed(head, drafts))
+            last = sealed[-1][0]
             seen = {"run": head.run_id, "held": head.fence, "seen": head.seq}
-            move = _MOVE.values(**state) if state else _MOVE
-            if connection.execute(move, {**seen, "to_seq": entry.seq, "to_hash": entry.hash}).rowcount == 1:
-                self._insert(connection, entry, salt, content)
-                head.seq, head.hash = entry.seq, entry.hash
-                return entry
+            if connection.execute(move, {**seen, "to_seq": last.seq, "to_hash": last.hash}).rowcount == 1:
+                self._insert(connection, sealed)
+                head.seq, head.hash = last.seq, last.hash
+                head.drafts, head.written = [], [entry for entry, _, _ in sealed]
+                return last
             self._catch_up(connection, head)
         raise LeaseLost(f"run {head.run_id} moved on")
 
@@ -117,12 +168,13 @@ class Entries:
         columns = (tables.runs.c.head_seq, tables.runs.c.head_hash, tables.runs.c.fence, tables.runs.c.wakes, Now())
         row = connection.execute(select(*columns).where(tables.runs.c.id == run_id).with_for_update()).one()
         head = Head(run_id, row.fence, row.head_seq, row.head_hash, row[4])
-        entry, salt, content = self._next(head, kind, key, body, payload)
+        sealed = list(_sealed(head, [Draft(kind, key, body or {}, payload, head.clock(), {})]))
+        entry = sealed[0][0]
         values = {"head_seq": entry.seq, "head_hash": entry.hash, **(state or {})}
         if wake:
             values["wakes"] = row.wakes + 1
         connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(**values))
-        self._insert(connection, entry, salt, content)
+        self._insert(connection, sealed)
         if wake:
             connection.execute(
                 update(tables.runs)
@@ -131,23 +183,15 @@ class Entries:
             )
         return entry
 
-    def _next(
-        self, head: Head, kind: str, key: str | None, body: dict[str, Any] | None, payload: Any
-    ) -> tuple[Entry, str, str]:
-        data, salt, content = dict(body or {}), "", ""
-        if payload is not None:
-            content = canonical(payload)
-            salt, data["payload"] = seal(content)
-        text, at = canonical(data), head.clock()
-        fields = (head.hash, head.run_id, head.seq + 1, at, kind, key, head.fence, text)
-        entry = Entry(head.run_id, head.seq + 1, at, kind, key, head.fence, text, head.hash, entry_hash(*fields))
-        return entry, salt, content
-
-    def _insert(self, connection: Connection, entry: Entry, salt: str, content: str) -> None:
-        connection.execute(_ADD, entry.__dict__)
-        if salt:
-            row = {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
-            connection.execute(_ADD_PAYLOAD, row)
+    def _insert(self, connection: Connection, sealed: list[tuple[Entry, str, str]]) -> None:
+        connection.execute(_ADD, [entry.__dict__ for entry, _, _ in sealed])
+        payloads = [
+            {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
+            for entry, salt, content in sealed
+            if salt
+        ]
+        if payloads:
+            connection.execute(_ADD_PAYLOAD, payloads)
 
     def of_run(self, run_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries of a run with a seq above `after`, in order."""

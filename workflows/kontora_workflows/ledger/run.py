@@ -78,7 +78,11 @@ class Run:
     @classmethod
     def of(cls, row: Row[Any]) -> Run:
         """Build a run from a row of the table."""
-        values = dict(row._mapping)
+        return cls.read(dict(row._mapping))
+
+    @classmethod
+    def read(cls, values: dict[str, Any]) -> Run:
+        """Build a run from the columns of the table."""
         for name in ("inputs", "bindings", "error"):
             values[name] = json.loads(values[name]) if values[name] else None
         return cls(**values)

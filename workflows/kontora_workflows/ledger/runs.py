@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, tuple_, update
@@ -165,9 +165,12 @@ class Runs:
             ).one_or_none()
             if row is None:
                 return None
-            self._entries.append_fact(connection, run_id, "run.state", body={"state": "running", "owner": owner})
-            run = self._get(connection, run_id)
-            return Claim(run, run.fence, row._mapping["_now"])
+            found = dict(row._mapping)
+            now = found.pop("_now")
+            run = Run.read(found)
+            head = Head(run.id, run.fence, run.head_seq, run.head_hash, now)
+            self._entries.append_in(connection, head, "run.state", body={"state": "running", "owner": owner})
+        return Claim(replace(run, head_seq=head.seq, head_hash=head.hash), run.fence, now)
 
     def heartbeat(self, run_id: str, fence: int, lease_ms: int) -> bool | None:
         """Extend the lease. None when it is lost; otherwise whether somebody asked to cancel the run."""

@@ -20,16 +20,16 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 metadata = MetaData()
 
 
-class Now(ColumnElement[int]):
+class Now(FunctionElement[int]):
     """The database's clock, in milliseconds since 1970 UTC."""
 
     type = BigInteger()
-    inherit_cache = True
+    inherit_cache = True  # a bare ColumnElement would be compiled anew each time
 
 
 @compiles(Now, "postgresql")
