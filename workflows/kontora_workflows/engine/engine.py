@@ -100,9 +100,7 @@ class Engine:
         except Exception as error:
             log.exception("run %s: a defect", head.run_id)
             why = f"A defect of Kontora stopped the run: {type(error).__name__}."
-            runs.finish(
-                head, claim.run, "failed", failure=Failure("defect", why, "Please report it with the worker's log.")
-            )
+            runs.finish(head, "failed", failure=Failure("defect", why, "Please report it with the worker's log."))
         else:
             runs.finish(head, "succeeded", output={"steps": output})
         return True
