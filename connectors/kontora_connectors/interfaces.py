@@ -121,9 +121,9 @@ class Delivery(Interface):
         self,
         files: Files,
         subject: Headline,
+        recipients: Recipients,
         body: Body = "",
         html: Html = "",
-        recipients: Recipients = [],  # noqa: B006 - read as a default by pydantic, never changed
         *,
         key: str,
         content_of: ContentOf,
