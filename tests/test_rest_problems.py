@@ -74,6 +74,8 @@ BAD: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", f"{API}/runs/run_1/artifacts", {}, 404, "unknown_run"),
     ("POST", f"{API}/runs/run_1/cancel", {}, 404, "unknown_run"),
     ("POST", f"{API}/runs/run_1/resume", {}, 404, "unknown_run"),
+    ("POST", f"{API}/runs/run_1/retry", {"json": {"step": "a"}}, 404, "unknown_run"),
+    ("POST", f"{API}/runs/run_1/replay", {}, 404, "unknown_run"),
     ("POST", f"{API}/runs/run_1/settle", {"json": {"call": "a", "done": True}}, 404, "unknown_run"),
     ("GET", f"{API}/artifacts/art_1/content", {}, 404, "unknown_artifact"),
     ("GET", f"{API}/approvals?run=run_1", {}, 404, "unknown_run"),

@@ -159,6 +159,21 @@ def test_a_failed_run_goes_on_when_it_is_resumed_and_a_good_one_is_left_alone(tm
         assert (answer.status_code, answer.json()["code"]) == (409, "not_resumable")
 
 
+def test_a_run_is_replayed_from_its_ledger_and_retried_from_a_step(tmp_path: Path) -> None:
+    with rest_office(tmp_path) as here:
+        run_id = here.start("reading")
+        here.work(run_id)
+        (replayed,) = here.client.post(f"{API}/runs/{run_id}/replay").json()
+        assert (replayed["same"], replayed["at"], replayed["state"]) == (True, None, "succeeded")
+        first = here.get(f"/runs/{run_id}")["steps"][0]["id"]
+        answer = here.client.post(f"{API}/runs/{run_id}/retry", json={"step": first})
+        assert answer.status_code == 202
+        assert answer.json()["trigger"] == "retry"
+        assert here.work(answer.headers["Location"].rpartition("/")[2]).state == "succeeded"
+        answer = here.client.post(f"{API}/runs/{run_id}/retry", json={"step": "nothing"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_retryable")
+
+
 def test_a_report_is_shown_without_scripts_saved_under_its_name_and_fetched_once(
     ledger_url: str, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from kontora_workflows.ledger.database import LedgerTooNew, LedgerUnavailable
 from kontora_workflows.ledger.runs import KeyReused, NotResumable, UnknownRun
 from kontora_workflows.ledger.schedules import UnknownSchedule
 from kontora_workflows.loader import WorkflowInvalid
+from kontora_workflows.retrying import NotRetryable
 from kontora_workflows.scheduling import KeptByFile
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -140,6 +141,7 @@ TOLD: dict[type[Exception], Callable[[Any], Refused]] = {
     SamePerson: _plain("same_person"),
     FourEyesImpossible: _plain("four_eyes_impossible"),
     NotResumable: _plain("not_resumable"),
+    NotRetryable: _plain("not_retryable"),
     KeyReused: _plain("key_reused"),
     ScheduleInvalid: _plain("schedule_invalid"),
     KeptByFile: _plain("kept_by_file"),

@@ -124,6 +124,13 @@ _RUNS = _kinds(
         "`GET /api/v1/runs/{run_id}` says how the run is.",
     ),
     ProblemKind(
+        "not_retryable",
+        409,
+        "The run cannot be retried from there.",
+        "A retry begins at a step of the workflow before which every step was done, and whose results were not erased.",
+        "`GET /api/v1/runs/{run_id}` lists the steps and how far each is.",
+    ),
+    ProblemKind(
         "run_ended",
         409,
         "The run has ended already.",

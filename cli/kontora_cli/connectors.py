@@ -24,20 +24,17 @@ app = typer.Typer(help="See and try the doors to your systems.", no_args_is_help
 @app.command("list")
 def list_connectors(home: Home = None, as_json: Json = False) -> int:
     """List the configured connectors, and the kinds that are installed."""
-    from kontora_connectors.registry import interfaces_of, kinds
+    from kontora_api.configured import connectors
 
     with opened(home) as house:
-        rows, documents = [], []
-        for name in house.doors.names():
-            cls = house.doors.kind(name)
-            rows.append((name, cls.kind, ", ".join(interfaces_of(cls)), len(cls.tools())))
-            tools = {tool.name: tool.effect for tool in cls.tools().values()}
-            documents.append({"name": name, "kind": cls.kind, "interfaces": interfaces_of(cls), "tools": tools})
-    installed = kinds()
+        found = connectors(house.settings, house.doors)
+    rows = [
+        (one.name, one.kind, ", ".join(one.interfaces), one.problem or f"{len(one.tools)} tools") for one in found.items
+    ]
     empty = "No connector is configured. `kontora init` writes a kontora.toml that shows how."
-    found = {"items": documents, "kinds": [kind.__dict__ for kind in installed.values()]}
-    show(found, table(("connector", "kind", "interfaces", "tools"), rows, empty=empty), as_json=as_json)
-    note(f"Installed kinds: {', '.join(installed) or 'none'}.")
+    text = table(("connector", "kind", "interfaces", "detail"), rows, empty=empty)
+    show(found.model_dump(mode="json"), text, as_json=as_json)
+    note(f"Installed kinds: {', '.join(kind.name for kind in found.kinds) or 'none'}.")
     return OK
 
 
@@ -48,22 +45,14 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Ask each system whether it answers."""
+    from kontora_api.configured import connector_health
+
     with opened(home) as house:
-        found = {one: health(house, one) for one in ([name] if name else house.doors.names())}
-    rows = [(one, "ok" if said["ok"] else "fails", said["detail"]) for one, said in found.items()]
-    show(found, table(("connector", "health", "detail"), rows, empty="No connector is configured."), as_json=as_json)
-    return OK if all(said["ok"] for said in found.values()) else UNAVAILABLE
-
-
-def health(house: House, name: str) -> dict[str, Any]:
-    """What a connector says about its system. Raises for a name that is not configured."""
-    from kontora_workflows.engine.ports import BindingMissing
-
-    house.doors.kind(name)
-    try:
-        return house.doors.open(name).check().model_dump(mode="json")
-    except BindingMissing as error:
-        return {"ok": False, "detail": f"{error.message} {error.hint}".strip(), "latency_ms": None}
+        found = [connector_health(house.doors, one) for one in ([name] if name else house.doors.names())]
+    rows = [(one.name, "ok" if one.ok else "fails", one.detail) for one in found]
+    text = table(("connector", "health", "detail"), rows, empty="No connector is configured.")
+    show({"items": [one.model_dump(mode="json") for one in found]}, text, as_json=as_json)
+    return OK if all(one.ok for one in found) else UNAVAILABLE
 
 
 @app.command()

@@ -6,10 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from kontora_cli.connectors import health
 from kontora_cli.failures import OK, UNAVAILABLE, explain
 from kontora_cli.invocation import as_typed, said_home
-from kontora_cli.models import describe
 from kontora_cli.opening import opened
 from kontora_cli.options import Home, Json
 from kontora_cli.output import fancy, show
@@ -88,35 +86,30 @@ def _workflows(house: House) -> Iterator[Finding]:
 
 
 def _connectors(house: House) -> Iterator[Finding]:
+    from kontora_api.configured import connector_health
+
     if not house.doors.names():
         yield Finding("connectors", "warning", "none is configured", "kontora init")
     for name in house.doors.names():
+        next_ = f"kontora connectors check {name}"
         try:
-            said = health(house, name)
+            said = connector_health(house.doors, name)
         except Exception as error:
             explained = explain(error, house.settings.home)
             yield Finding(f"connector {name}", "fails", explained.why, explained.next_)
             continue
-        yield Finding(
-            f"connector {name}",
-            "ok" if said["ok"] else "fails",
-            said["detail"],
-            "" if said["ok"] else f"kontora connectors check {name}",
-        )
+        yield Finding(f"connector {name}", "ok" if said.ok else "fails", said.detail, "" if said.ok else next_)
 
 
 def _models(house: House) -> Iterator[Finding]:
+    from kontora_api.configured import models
+
     if "default" not in house.settings.models:
         yield Finding("models", "warning", "no default model is configured: agents cannot work", "kontora init")
-    for name, settings in house.settings.models.items():
-        said = describe(settings)
-        names = ", ".join(model["name"] for model in said["installed"])
-        yield Finding(
-            f"model {name}",
-            "ok" if said["ok"] else "fails",
-            said["detail"] or names,
-            "" if said["ok"] else "kontora models list",
-        )
+    for one in models(house.settings.models):
+        names = ", ".join(model.name for model in one.installed)
+        next_ = "" if one.ok else "kontora models list"
+        yield Finding(f"model {one.name}", "ok" if one.ok else "fails", one.detail or names, next_)
 
 
 _SIGNS = {"ok": ("ok  ", "32"), "warning": ("note", "33"), "fails": ("FAIL", "31")}

@@ -78,11 +78,8 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.engine.ports.BindingMissing": _Family(
         CONFIGURATION, "binding_missing", "A connector is missing.", "kontora connectors list"
     ),
-    "kontora_api.server.NotLoopback": _Family(
-        CONFIGURATION,
-        "not_loopback",
-        "The API does not listen there.",
-        "Set KONTORA_API_TOKEN to a long random text, or leave out --host.",
+    "kontora_api.server.CannotListen": _Family(
+        CONFIGURATION, "cannot_listen", "The API does not listen there.", "kontora serve --host 127.0.0.1"
     ),
     "kontora_connectors.registry.UnknownKind": _Family(
         CONFIGURATION, "unknown_kind", "A connector cannot be loaded.", "Install its package, or mend kontora.toml."

@@ -33,6 +33,6 @@ def verify(
     verdict = (
         f"{len(broken)} of {len(checked)} runs do not hold." if broken else f"{len(checked)} runs checked: all hold."
     )
-    document = {"ok": not broken, "runs": len(checked), "breaks": [one.__dict__ for one in broken]}
+    document = {"ok": not broken, "runs": len(checked), "breaks": [one._asdict() for one in broken]}
     show(document, [*lines, verdict], as_json=as_json)
     return RUN_FAILED if broken else OK

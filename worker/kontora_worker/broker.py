@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from kontora_workflows.failpoints import passing
 from kontora_worker.settings import Settings
 
 log = logging.getLogger("kontora.broker")
+
+#: How long a broker that did not answer is left alone, in seconds.
+_PAUSE_S = 5.0
 
 #: The one task.
 TASK = "kontora.work"
@@ -65,9 +69,12 @@ class CelerySender:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        self._not_before = 0.0
 
     def send(self, run_ids: list[str]) -> None:
-        """Send each id; never raises."""
+        """Send each id; never raises. A broker that did not answer is left alone for a moment: nobody waits for it."""
+        if time.monotonic() < self._not_before:
+            return
         for run_id in run_ids:
             try:
                 passing("broker.before")
@@ -76,6 +83,7 @@ class CelerySender:
                 log.warning(
                     "the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id
                 )
+                self._not_before = time.monotonic() + _PAUSE_S
                 return
 
     def answers(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ class ConfiguredDoors:
     ) -> None:
         self._instances, self._roles, self._secret = instances, roles, secret
         self._open: dict[str, Connector[Any]] = {}
+        self._opening = threading.Lock()
 
     def names(self) -> list[str]:
         """The configured instances."""
@@ -71,23 +73,23 @@ class ConfiguredDoors:
 
     def open(self, instance: str) -> Connector[Any]:
         """The connector of an instance. Raises `BindingMissing` when its settings are wrong."""
-        if instance not in self._open:
-            cls = self.kind(instance)
-            written = self._instances[instance].model_extra or {}
-            try:
-                values = {name: self._secret(v) if isinstance(v, str) else v for name, v in written.items()}
-                config = cls.config_model.model_validate(values)
-            except SettingsInvalid as error:
-                raise BindingMissing(f"The connector {instance!r} is not set up: {error}") from None
-            except ValidationError as error:
-                said = "; ".join(
-                    f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-                )
-                raise BindingMissing(
-                    f"The connector {instance!r} is not set up: {said}.", "Mend kontora.toml."
-                ) from None
-            self._open[instance] = cls(config, instance=instance)
-        return self._open[instance]
+        with self._opening:
+            if instance not in self._open:
+                self._open[instance] = self._made(instance)
+            return self._open[instance]
+
+    def _made(self, instance: str) -> Connector[Any]:
+        cls = self.kind(instance)
+        written = self._instances[instance].model_extra or {}
+        try:
+            values = {name: self._secret(v) if isinstance(v, str) else v for name, v in written.items()}
+            config = cls.config_model.model_validate(values)
+        except SettingsInvalid as error:
+            raise BindingMissing(f"The connector {instance!r} is not set up: {error}") from None
+        except ValidationError as error:
+            said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            raise BindingMissing(f"The connector {instance!r} is not set up: {said}.", "Mend kontora.toml.") from None
+        return cls(config, instance=instance)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from kontora_connectors.registry import BrokenPlugin, UnknownKind, kinds
-from kontora_workflows.engine.ports import BindingMissing
 from kontora_workflows.references import nearest
 
+from kontora_api import configured
 from kontora_api.answers import problems
 from kontora_api.documents import API
-from kontora_api.parts import ConnectorName, TheHouse, opening
+from kontora_api.parts import ConnectorName, TheHouse
 from kontora_api.problem import Refused
-from kontora_api.system_documents import ConnectorDocument, ConnectorHealth, Connectors, ConnectorSummary, KindDocument
+from kontora_api.system_documents import ConnectorDocument, ConnectorHealth, Connectors
 
 router = APIRouter(prefix=API, tags=["Connectors"])
 
@@ -19,17 +18,7 @@ router = APIRouter(prefix=API, tags=["Connectors"])
 @router.get("/connectors")
 def list_connectors(house: TheHouse) -> Connectors:
     """List the configured connectors, and the kinds that are installed."""
-    return Connectors(
-        items=[_summary(house, name) for name in house.doors.names()],
-        kinds=[KindDocument.model_validate(kind) for kind in kinds().values()],
-    )
-
-
-def _summary(house: TheHouse, name: str) -> ConnectorSummary:
-    try:
-        return ConnectorSummary.of(name, house.doors.kind(name))
-    except (UnknownKind, BrokenPlugin) as error:
-        return ConnectorSummary.broken(name, house.settings.connectors[name].kind, str(error))
+    return configured.connectors(house.settings, house.doors)
 
 
 def _known(house: TheHouse, name: str) -> str:
@@ -50,10 +39,4 @@ def show_connector(name: ConnectorName, house: TheHouse) -> ConnectorDocument:
 @router.get("/connectors/{name}/health", responses=problems("unknown_connector", "unknown_kind", "broken_plugin"))
 def check_connector(name: ConnectorName, house: TheHouse) -> ConnectorHealth:
     """Ask the system behind a connector whether it answers. A no is an answer too: `ok` is false."""
-    house.doors.kind(_known(house, name))
-    try:
-        with opening:
-            connector = house.doors.open(name)
-        return ConnectorHealth.of(name, connector.check())
-    except BindingMissing as error:
-        return ConnectorHealth(name=name, ok=False, detail=f"{error.message} {error.hint}".strip(), latency_ms=None)
+    return configured.connector_health(house.doors, _known(house, name))

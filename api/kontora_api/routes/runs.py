@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from kontora_workflows.engine.replay import replay
 from kontora_workflows.ledger.follow import Follower
 from kontora_workflows.ledger.run import State
 from kontora_workflows.ledger.runs import Page as Found
+from kontora_workflows.retrying import retry_run
 from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from kontora_api.answers import problems
-from kontora_api.documents import API, RunDocument, RunSummary
+from kontora_api.documents import API, Document, RunDocument, RunSummary
 from kontora_api.event_stream import event_stream
 from kontora_api.parts import (
     NAME,
@@ -91,6 +93,48 @@ def resume_run(run_id: RunId, house: TheHouse, ledger: TheLedger, principal: Pri
     run = ledger.runs.resume(run_id, by=principal)
     house.sender.send([run.id])
     return RunSummary.of(run)
+
+
+class Retry(Body):
+    """Where a new run begins."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"step": "report"}]})
+
+    step: str = Field(max_length=60, description="the first step that is done again")
+
+
+@router.post(
+    "/runs/{run_id}/retry",
+    status_code=202,
+    dependencies=[JsonOnly],
+    responses=problems("unknown_run", "not_retryable"),
+)
+def retry_from_step(
+    run_id: RunId, body: Retry, response: Response, house: TheHouse, ledger: TheLedger, principal: Principal
+) -> RunSummary:
+    """Start a new run that takes over what the steps before `step` gave. What the old run wrote stays written."""
+    run = RunSummary.of(retry_run(ledger, run_id, body.step, by=principal))
+    house.sender.send([run.id])
+    response.headers["Location"] = run.links["self"]
+    return run
+
+
+class ReplayedRun(Document):
+    """What a dry replay of one run came to."""
+
+    run_id: str
+    item: str | None
+    state: str
+    steps: int = Field(description="steps that were gone through again")
+    same: bool
+    at: str | None = Field(description="where it diverges first")
+    why: str | None
+
+
+@router.post("/runs/{run_id}/replay", responses=problems("unknown_run"))
+def replay_run(run_id: RunId, house: TheHouse, ledger: TheLedger) -> list[ReplayedRun]:
+    """Work through a run and those of its loops once more out of the ledger alone; nothing is called or written."""
+    return [ReplayedRun.model_validate(one) for one in replay(ledger, house.doors, house.runner, run_id)]
 
 
 class Settlement(Body):
