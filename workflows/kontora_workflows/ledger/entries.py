@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.chain import Break, Entry, canonical, entry_hash, first_break, payload_hash, seal
+from kontora_workflows.ledger.chain import Break, Entry, canonical, entry_hash, seal
 from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.standalone import check_run, stored_payload
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
@@ -236,30 +237,12 @@ class Entries:
 
     def verify(self, run_id: str) -> Break | None:
         """Check one run's chain, its head, and every payload that is still there."""
-        runs, payloads = tables.runs.c, tables.payloads.c
+        query = select(tables.entries).where(tables.entries.c.run_id == run_id).order_by(tables.entries.c.seq)
         with self._database.read() as connection:
-            head = connection.execute(select(runs.head_seq, runs.head_hash).where(runs.id == run_id)).one_or_none()
-            rows = connection.execute(
-                select(tables.entries).where(tables.entries.c.run_id == run_id).order_by(tables.entries.c.seq)
-            )
-            chain = [_entry(row) for row in rows]
-            stored = {
-                row.seq: (row.salt, row.content)
-                for row in connection.execute(select(tables.payloads).where(payloads.run_id == run_id))
+            head = connection.execute(select(R.head_seq, R.head_hash).where(R.id == run_id)).one_or_none()
+            rows = connection.execute(query).all()
+            payloads = {
+                row.seq: stored_payload(row.salt, row.content)
+                for row in connection.execute(select(tables.payloads).where(tables.payloads.c.run_id == run_id))
             }
-        if head is None:
-            return Break(run_id, 0, "the run is missing")
-        return first_break(run_id, chain, head.head_seq, head.head_hash) or _payload_break(run_id, chain, stored)
-
-
-def _payload_break(run_id: str, chain: list[Entry], stored: dict[int, tuple[str | None, str | None]]) -> Break | None:
-    for entry in chain:
-        expected = entry.data.get("payload")
-        if expected is None:
-            continue
-        if entry.seq not in stored:
-            return Break(run_id, entry.seq, "its payload is missing")
-        salt, content = stored[entry.seq]
-        if salt is not None and content is not None and payload_hash(salt, content) != expected:
-            return Break(run_id, entry.seq, "its payload was changed")
-    return None
+        return check_run(run_id, rows, (head[0], head[1]) if head else None, payloads).broken
