@@ -133,8 +133,9 @@ class Pigeonhole:
 
     ids: list[str] = field(default_factory=list)
 
-    def send(self, run_ids: list[str]) -> None:
+    def send(self, run_ids: list[str]) -> bool:
         self.ids += run_ids
+        return True
 
 
 @dataclass

@@ -16,7 +16,7 @@ from kontora_worker.settings import Settings
 log = logging.getLogger("kontora.broker")
 
 #: How long a broker that did not answer is left alone, in seconds.
-_PAUSE_S = 5.0
+_PAUSE_S = 2.0
 
 #: The one task.
 TASK = "kontora.work"
@@ -71,10 +71,13 @@ class CelerySender:
         self._app = app
         self._not_before = 0.0
 
-    def send(self, run_ids: list[str]) -> None:
-        """Send each id; never raises. A broker that did not answer is left alone for a moment: nobody waits for it."""
+    def send(self, run_ids: list[str]) -> bool:
+        """Send each id; never raises. False if they are not on their way.
+
+        A broker that did not answer is left alone for a moment, so that nobody waits for it.
+        """
         if time.monotonic() < self._not_before:
-            return
+            return False
         for run_id in run_ids:
             try:
                 passing("broker.before")
@@ -84,7 +87,8 @@ class CelerySender:
                     "the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id
                 )
                 self._not_before = time.monotonic() + _PAUSE_S
-                return
+                return False
+        return True
 
     def answers(self) -> bool:
         """Whether the broker takes a connection now."""

@@ -120,9 +120,8 @@ class House:
         """The same for a workflow that need not be in the catalogue."""
         today = datetime.now(time_zone(self.settings.timezone)).date()
         run, new = start_run(self.ledger, self.doors, workflow, start, today=today)
-        if new:
+        if new and self.sender.send([run.id]):
             self.ledger.runs.mark_sent([run.id])
-            self.sender.send([run.id])
         return run, new
 
     def edit_approval(

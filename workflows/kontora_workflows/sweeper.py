@@ -51,9 +51,8 @@ class Sweeper:
                 hint = f"See the worker's log; `kontora runs resume {run.id}` tries again."
                 self.ledger.runs.end_idle(run.id, "failed", Failure("poison", why, hint), by="sweeper")
         ids = [run.id for run in due if not (run.state == "running" and run.attempts >= MAX_ATTEMPTS)]
-        self.ledger.runs.mark_sent(ids)
-        if ids:
-            self.sender.send(ids)
+        if ids and self.sender.send(ids):
+            self.ledger.runs.mark_sent(ids)
         return len(ids)
 
     def _fire(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from kontora_connectors import Connector, Tool
+from kontora_connectors import Connector, Tool, Zone
 
 from kontora_workflows.ledger.chain import canonical, digest
 
@@ -17,7 +17,8 @@ class Call:
     """A tool call that a step or an agent wants made. `key` names it in the run for ever.
 
     `again`: a failure that is recorded stopped the run then, so that now the call is made anew. What an agent was told
-    stays what it was told. `people`: how many have to agree to a write.
+    stays what it was told. `people`: how many have to agree to a write. `unasked_in`: the zones in which a write that
+    allows it is made without asking anybody; only a step of a workflow may say so.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Call:
     untrusted: bool = False
     again: bool = False
     people: int = 1
+    unasked_in: tuple[Zone, ...] = ()
 
     @property
     def by_agent(self) -> bool:

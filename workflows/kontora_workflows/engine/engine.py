@@ -130,8 +130,8 @@ class Engine:
         if run.parent_id:
             due.append(self.ledger.runs.get(run.parent_id))
         ids = [one.id for one in due if one.state == "queued" and one.sent_at is None]
-        if ids:
-            self.sender.send(ids)
+        if ids and self.sender.send(ids):
+            self.ledger.runs.mark_sent(ids)
 
 
 def _backoff_ms(attempt: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kontora_connectors import ConnectorError, Zone
+
 from kontora_workflows.engine.calls import Prepared
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.signals import NeedsReview, Wait
@@ -19,15 +21,16 @@ _REPEATABLE = ("native_key", "unique_reference", "same_transaction")
 class Verdict:
     """What is to be done about a write.
 
-    `make`: it may be made now, its intent is in the ledger. `deny`: it is not made, `why` says so. `done`: it was made
-    before, and gave `result`.
+    `make`: it may be made now, its intent is in the ledger. `deny`: it is not made, `why` says so. `refuse`: its
+    connector will not have it, `error` says why. `done`: it was made before, and gave `result`.
     """
 
-    do: Literal["make", "deny", "done"]
+    do: Literal["make", "deny", "refuse", "done"]
     write: Prepared
     why: str = ""
     code: str = ""
     result: Any = None
+    error: ConnectorError | None = None
 
 
 class Gate:
@@ -43,16 +46,18 @@ class Gate:
         """
         write = self._as_edited(write)
         intent, ended = (self._journal.recorded(kind, write.call.key) for kind in ("tool.intended", "tool.outcome"))
-        if intent is None:
-            return self._approved(write)
+        if intent is None or "instance" not in intent.data:  # never wanted, or refused before anybody was asked
+            return self._first(write)
         if ended is None or ended.seq < intent.seq:
-            return self._reconcile(write)
-        self.intend(write)  # it failed before, so it surely was not done
-        return Verdict("make", write)
+            return self._reconcile(write, intent)
+        return self._again(write, intent)
 
-    def intend(self, write: Prepared) -> None:
-        """Record that a call will be made. Raises `LeaseLost`."""
-        body = {**write.body, "arguments_hash": write.hash}
+    def intend(self, write: Prepared, zone: Zone | None = None) -> None:
+        """Record that a call will be made. `zone` is where a write stays that nobody was asked about.
+
+        Raises `LeaseLost`.
+        """
+        body = {**write.body, "arguments_hash": write.hash} | ({"zone": zone} if zone else {})
         self._journal.append("tool.intended", write.call.key, body, payload={"arguments": write.arguments})
 
     def unknown(self, write: Prepared, why: str) -> NeedsReview:
@@ -72,6 +77,25 @@ class Gate:
         """The write with the arguments that a person put in the place of the ones that were asked for."""
         edited = self._journal.recorded("approval.edited", write.call.key)
         return write.edited(self._journal.payload(edited)["arguments"]) if edited else write
+
+    def _first(self, write: Prepared) -> Verdict:
+        """Let a person decide, unless the write stays where nobody has to be asked."""
+        if write.tool.mark.approval == "outside" and self._journal.recorded("approval.requested", write.call.key) is None:
+            try:
+                zone = write.connector.zone_of(write.tool.validate(write.arguments))
+            except ConnectorError as error:
+                return Verdict("refuse", write, error=error)
+            if zone in write.call.unasked_in:
+                self.intend(write, zone)
+                return Verdict("make", write)
+        return self._approved(write)
+
+    def _again(self, write: Prepared, intent: Entry) -> Verdict:
+        """Make a write that surely was not done. If nobody was asked about it, where it leads is looked at anew."""
+        if "zone" in intent.data:
+            return self._first(write)
+        self.intend(write)
+        return Verdict("make", write)
 
     def _approved(self, write: Prepared) -> Verdict:
         decided = self._journal.recorded("approval.decided", write.call.key)
@@ -114,20 +138,20 @@ class Gate:
 
     # --- after a try that did not say how it ended ---------------------------------------------------------------
 
-    def _reconcile(self, write: Prepared) -> Verdict:
+    def _reconcile(self, write: Prepared, intent: Entry) -> Verdict:
         """An earlier process meant to make this write and did not say how it ended: look it up by its key."""
-        settled, unknown = (self._journal.recorded(kind, write.call.key) for kind in ("tool.settled", "tool.unknown"))
-        if settled is not None and unknown is not None and settled.seq > unknown.seq:
+        settled = self._journal.recorded("tool.settled", write.call.key)
+        if settled is not None and settled.seq > intent.seq:
             if settled.data["done"]:
                 return Verdict("done", write, result=self._journal.payload(settled)["result"])
-            return Verdict("make", write)
+            return self._again(write, intent)  # a new intent: what is settled is the old one
         mark = write.tool.mark
         if mark.lookup is not None:
             found = getattr(write.connector, mark.lookup)(write.key(self._journal.run.id))
             if found is not None:
                 return Verdict("done", write, result=write.tool.result.dump_python(found, mode="json"))
         if mark.idempotency in _REPEATABLE:
-            return Verdict("make", write)
+            return self._first(write) if "zone" in intent.data else Verdict("make", write)
         raise self.unknown(write, "an earlier attempt broke off and the system cannot tell whether it was done")
 
 

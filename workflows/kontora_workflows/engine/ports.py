@@ -59,8 +59,8 @@ class Models(Protocol):
 class Sender(Protocol):
     """Carries run ids to workers. It may lose them: the sweeper sends again."""
 
-    def send(self, run_ids: list[str]) -> None:
-        """Send ids; errors are swallowed."""
+    def send(self, run_ids: list[str]) -> bool:
+        """Send ids. False if they are not on their way; never raises."""
         ...
 
 
