@@ -386,9 +386,8 @@ class Runs:
     def mark_sent(self, run_ids: Sequence[str]) -> None:
         """Remember that the ids were handed to the broker. What somebody took meanwhile is left alone."""
         if run_ids:
-            still = (R.id.in_(run_ids), R.state.in_(("queued", "running")), _due())
             with self._database.write("run.sent") as connection:
-                connection.execute(update(tables.runs).where(*still).values(sent_at=Now()))
+                connection.execute(update(tables.runs).where(R.id.in_(run_ids), _due()).values(sent_at=Now()))
 
     def overdue(self) -> list[Run]:
         """Runs past their deadline that have not ended."""
