@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 from bench import commands, machine
 from bench.child import Failed
 from bench.contest import Contest, chosen
+from bench.measure import busy_seconds, cpu_seconds, tree
 from bench.rounds import play
 from bench.table import runs_table, times_table
 
@@ -75,10 +77,13 @@ def _measured(given: argparse.Namespace, folder: Path, stack: ExitStack) -> dict
     contest = Contest(folder, stack)
     contenders = contest.contenders(chosen(given.only))
     alone = 3 if given.quick else 6
+    foreign, playing = _foreign_seconds(), time.monotonic()
     rows = play(contenders, rounds=given.rounds, seconds=given.seconds, alone=alone, say=_say)
+    foreign = (_foreign_seconds() - foreign) / (time.monotonic() - playing)
     times, missing = ([], {}) if given.only else commands.measure(given.rounds, contest.environment("commands"), _say)
     return {
         "machine": machine.describe(folder),
+        "cores_taken_by_others": round(foreign, 2),
         "rounds": given.rounds,
         "took_s": round(time.monotonic() - started, 1),
         "runs": rows,
@@ -87,9 +92,15 @@ def _measured(given: argparse.Namespace, folder: Path, stack: ExitStack) -> dict
     }
 
 
+def _foreign_seconds() -> float:
+    """CPU time that processes other than ours have used so far."""
+    return busy_seconds() - cpu_seconds(tree([os.getpid()]))
+
+
 def _text(measured: dict[str, Any]) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in measured["machine"].items())
-    parts = [f"{facts}; {measured['rounds']} rounds in {measured['took_s']:g} s", runs_table(measured["runs"])]
+    noise = f"other programs took {measured['cores_taken_by_others']:.2f} cores"
+    parts = [f"{facts}\n{measured['rounds']} rounds in {measured['took_s']:g} s, {noise}", runs_table(measured["runs"])]
     parts += [times_table(measured["commands"])] if measured["commands"] else []
     parts += [f"Not measured: {name}: {why}" for name, why in measured["not_measured"].items()]
     return "\n\n".join(parts)

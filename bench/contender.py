@@ -15,11 +15,13 @@ REQUESTS = 2
 
 @dataclass(frozen=True)
 class Batch:
-    """Some runs. `cpu` is of the contender's own processes, `service_cpu` of the servers it leans on, in seconds."""
+    """Some runs and the CPU seconds they took: `cpu` of all own processes, `starting_cpu` of the one among them that
+    only starts runs, `service_cpu` of the servers they lean on."""
 
     runs: int
     seconds: float
     cpu: float
+    starting_cpu: float
     service_cpu: float
     laps: list[float] = field(default_factory=list)
 
@@ -45,14 +47,18 @@ class Contender:
         """Do so many runs and check each; `alone`: one after the other by one driver. Raises `Failed`."""
         drivers = self.drivers[:1] if alone else self.drivers
         shares = [[next(self._next) for _ in range(runs // len(drivers))] for _ in drivers]
-        asked, own, others = self.asked(), cpu_seconds(self.processes()), cpu_seconds(self.services())
+        asked, before = self.asked(), self._cpu()
         for driver, share in zip(drivers, shares, strict=True):
             driver.tell(work=share, alone=alone)
         answers = [driver.hear() for driver in drivers]
-        own, others = cpu_seconds(self.processes()) - own, cpu_seconds(self.services()) - others
+        own, starting, service = (after - at_first for after, at_first in zip(self._cpu(), before, strict=True))
         self._check(drivers, sum(map(len, shares)), self.asked() - asked)
         seconds = max(answer["seconds"] for answer in answers)
-        return Batch(sum(map(len, shares)), seconds, own, others, answers[0]["laps"])
+        return Batch(sum(map(len, shares)), seconds, own, starting, service, answers[0]["laps"])
+
+    def _cpu(self) -> list[float]:
+        starting = tree([child.pid for child in self.drivers]) if self.worker else set()
+        return [cpu_seconds(pids) for pids in (self.processes(), starting, self.services())]
 
     def _check(self, drivers: list[Child], runs: int, asked: int) -> None:
         for driver in drivers:

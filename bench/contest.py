@@ -56,9 +56,9 @@ class Contest:
     missing: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._books, self._plugin = self.folder / "books.db", self.folder / "site"
+        self._books = self.folder / "books.db"
         write_books(self._books)
-        install_plugin(self._plugin)
+        install_plugin(self.folder)
         self._model = str(self._child("bench.model_server", {}).hear()["url"])
 
     def contenders(self, entrants: Sequence[Entrant]) -> list[Contender]:
@@ -77,7 +77,7 @@ class Contest:
         """The environment of processes with a furnished data folder `name`."""
         home = self.folder / re.sub(r"\W+", "-", name)
         furnish(home, self._books, self._model)
-        return environment(self._plugin, KONTORA_HOME=str(home), **more)
+        return environment(self.folder, KONTORA_HOME=str(home), **more)
 
     def _contender(self, entrant: Entrant) -> Contender:
         settings = {"BENCH_BOOKS": f"sqlite:///{self._books}", "BENCH_MODEL": self._model}
@@ -91,7 +91,7 @@ class Contest:
 
     def _child(self, module: str, settings: dict[str, str]) -> Child:
         log = self.folder / f"{module}.log"
-        return self.stack.enter_context(Child(module, settings or environment(self._plugin), log))
+        return self.stack.enter_context(Child(module, settings or environment(self.folder), log))
 
     def _asked(self) -> int:
         with urllib.request.urlopen(f"{self._model}/asked", timeout=10) as answer:

@@ -34,6 +34,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(sum(_stat(pid)[11:15]) for pid in pids) * _TICK
 
 
+def busy_seconds() -> float:
+    """CPU time that all processes of the machine have used so far."""
+    user, nice, system, _idle, _wait, irq, softirq = map(int, (_PROC / "stat").read_text("utf-8").split()[1:8])
+    return (user + nice + system + irq + softirq) * _TICK
+
+
 def peak_mb(pids: Iterable[int]) -> float:
     """The largest resident memory that any one of these processes ever had, in MiB."""
     return max((_peak_kb(pid) for pid in pids), default=0) / 1024

@@ -52,14 +52,16 @@ def furnish(home: Path, books: Path, model: str) -> None:
 
 
 def install_plugin(folder: Path) -> None:
-    """Install the connector into a folder the way pip records it."""
-    info = folder / "kontora_bench-0.dist-info"
+    """Install the connector below `folder`, the way pip records it."""
+    info = folder / "site" / "kontora_bench-0.dist-info"
     info.mkdir(parents=True)
     for name, text in _PLUGIN.items():
         (info / name).write_text(text, encoding="utf-8")
+    (folder / "tmp").mkdir()
 
 
-def environment(plugin: Path, **more: str) -> dict[str, str]:
+def environment(folder: Path, **more: str) -> dict[str, str]:
     """The environment of our processes: this project and the plugin, nothing of the user's own settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KONTORA_", "OLLAMA_"))}
-    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(plugin)]), **more}
+    paths = os.pathsep.join([str(ROOT), str(folder / "site")])
+    return {**kept, "PYTHONPATH": paths, "TMPDIR": str(folder / "tmp"), **more}

@@ -25,6 +25,7 @@ class Row:
     x_runs_per_s: float
     cpu_ms: float
     x_cpu: float
+    starting_cpu_ms: float
     service_cpu_ms: float
     alone_ms: float
     peak_mb: float
@@ -67,6 +68,7 @@ def _row(contender: Contender, batches: dict[str, list[Batch]], laps: list[float
         x_runs_per_s=median(mine / its.rate for mine, its in zip(rates, base, strict=True)),
         cpu_ms=median(cpu) * 1000,
         x_cpu=median(mine / its for mine, its in zip(cpu, base_cpu, strict=True) if its) if any(base_cpu) else 0.0,
+        starting_cpu_ms=median(batch.starting_cpu / batch.runs for batch in own) * 1000,
         service_cpu_ms=median(batch.service_cpu / batch.runs for batch in own) * 1000,
         alone_ms=median(laps) * 1000,
         peak_mb=contender.peak_mb(),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.commands import BASELINE, Time
 from bench.rounds import Row
 
-_HEAD = ("", "runs/s", "min-max", "x plain", "CPU ms/run", "x plain", "+ services", "alone ms", "peak MB")
+_HEAD = ("", "runs/s", "min-max", "x plain", "CPU ms/run", "x plain", "starting", "+ services", "alone ms", "peak MB")
 
 
 def runs_table(rows: Sequence[Row]) -> str:
@@ -31,7 +31,7 @@ def _line(row: Row) -> tuple[str, ...]:
         f"{row.x_runs_per_s:.2f}",
         f"{row.cpu_ms:.1f}",
         f"{row.x_cpu:.1f}",
-        f"{row.service_cpu_ms:.1f}" if row.service_cpu_ms else "-",
+        *(f"{ms:.1f}" if ms else "-" for ms in (row.starting_cpu_ms, row.service_cpu_ms)),
         f"{row.alone_ms:.1f}",
         f"{row.peak_mb:.0f}",
     )
