@@ -72,8 +72,11 @@ class Run:
     inputs: dict[str, Any]
     bindings: dict[str, str]
     error: dict[str, Any] | None
+    restored_at: int | None
     head_seq: int
     head_hash: str
+    #: The inputs were erased: they read as none, and the run cannot go on.
+    erased: bool = False
 
     @classmethod
     def of(cls, row: Row[Any]) -> Run:
@@ -83,9 +86,10 @@ class Run:
     @classmethod
     def read(cls, values: dict[str, Any]) -> Run:
         """Build a run from the columns of the table."""
+        erased = values["inputs"] is None
         for name in ("inputs", "bindings", "error"):
             values[name] = json.loads(values[name]) if values[name] else None
-        return cls(**values)
+        return cls(**{**values, "inputs": values["inputs"] or {}}, erased=erased)
 
     @property
     def ended(self) -> bool:

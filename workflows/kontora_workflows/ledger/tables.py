@@ -51,6 +51,9 @@ definitions = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+#: An index of the runs that somebody started: the runs of loops are listed by the run above them.
+_FOR_ROOTS: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("parent_id IS NULL"))
+
 runs = Table(
     "runs",
     metadata,
@@ -88,19 +91,23 @@ runs = Table(
     Column("parent_step", String(200)),
     Column("item_key", String(200)),
     Column("item_position", Integer),
-    Column("inputs", Text, nullable=False),
+    Column("inputs", Text),  # NULL once erased
     Column("bindings", Text, nullable=False),
     # how it stands
     Column("error", Text),
+    Column("restored_at", BigInteger),  # what it did after a backup may be missing here
     Column("head_seq", BigInteger, nullable=False),
     Column("head_hash", String(64), nullable=False),
     UniqueConstraint("principal", "idempotency_key", name="one_run_per_idempotency_key"),
     UniqueConstraint("schedule_id", "logical_at", name="one_run_per_fire"),
     UniqueConstraint("parent_id", "parent_step", "item_key", name="one_run_per_item"),
-    Index("runs_by_age", "created_at", "id"),
-    Index("runs_by_parent", "parent_id"),
+    Index("runs_by_age", "created_at", "id", **_FOR_ROOTS),
+    Index("runs_by_state", "state", "created_at", "id", **_FOR_ROOTS),
+    Index("runs_by_workflow", "workflow", "created_at", "id", **_FOR_ROOTS),
+    Index("runs_by_parent", "parent_id", "created_at", "id"),
     Index("runs_by_root", "root_id"),
     Index("runs_to_work_on", "state", "due_at"),
+    Index("runs_by_deadline", "state", "deadline_at"),
 )
 
 entries = Table(
@@ -149,7 +156,9 @@ approvals = Table(
     Column("decided_by", String(200)),
     Column("comment", Text),
     UniqueConstraint("run_id", "key", name="one_approval_per_call"),
+    Index("approvals_by_age", "requested_at", "id"),
     Index("approvals_by_state", "state", "requested_at", "id"),
+    Index("approvals_by_root", "root_id", "requested_at", "id"),
 )
 
 artifacts = Table(
@@ -201,19 +210,55 @@ workers = Table(
     Column("version", String(40), nullable=False),
 )
 
-#: Statements that make entries append-only, by dialect.
+#: What is left of runs that were removed when their time was over. Entries can be deleted only of a run named here.
+removed_runs = Table(
+    "removed_runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("head_seq", BigInteger, nullable=False),
+    Column("head_hash", String(64), nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("removed_at", BigInteger, nullable=False),
+    Column("removed_by", String(200), nullable=False),
+    Column("why", String(200), nullable=False),
+)
+
+_ENDED_AS_SAID = (
+    "EXISTS (SELECT 1 FROM runs WHERE id = NEW.id AND head_seq = NEW.head_seq AND head_hash = NEW.head_hash "
+    "AND state IN ('succeeded', 'failed', 'cancelled', 'timed_out'))"
+)
+_REMOVED = "EXISTS (SELECT 1 FROM removed_runs WHERE id = OLD.run_id)"
+
+#: Statements that make entries append-only, by dialect. Only those of a run that ended and was named as removed may go.
 APPEND_ONLY = {
     "sqlite": [
-        f"CREATE TRIGGER entries_refuse_{verb.lower()} BEFORE {verb} ON entries "
-        "BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END"
-        for verb in ("UPDATE", "DELETE")
+        "CREATE TRIGGER entries_refuse_update BEFORE UPDATE ON entries "
+        "BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END",
+        f"CREATE TRIGGER entries_refuse_delete BEFORE DELETE ON entries WHEN NOT {_REMOVED} "
+        "BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END",
+        f"CREATE TRIGGER removed_runs_refuse_insert BEFORE INSERT ON removed_runs WHEN NOT {_ENDED_AS_SAID} "
+        "BEGIN SELECT RAISE(ABORT, 'only a run that ended can be removed'); END",
+        *(
+            f"CREATE TRIGGER removed_runs_refuse_{verb.lower()} BEFORE {verb} ON removed_runs "
+            "BEGIN SELECT RAISE(ABORT, 'what was removed stays on record'); END"
+            for verb in ("UPDATE", "DELETE")
+        ),
     ],
     "postgresql": [
-        "CREATE FUNCTION entries_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'entries are append-only'; END $$",
+        "CREATE FUNCTION entries_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP = 'DELETE' AND TG_LEVEL = 'ROW' THEN IF {_REMOVED} THEN RETURN OLD; END IF; END IF; "
+        "RAISE EXCEPTION 'entries are append-only'; END $$",
         "CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries "
         "FOR EACH ROW EXECUTE FUNCTION entries_refuse()",
         "CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries "
         "FOR EACH STATEMENT EXECUTE FUNCTION entries_refuse()",
+        "CREATE FUNCTION removed_runs_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP = 'INSERT' THEN IF {_ENDED_AS_SAID} THEN RETURN NEW; END IF; "
+        "RAISE EXCEPTION 'only a run that ended can be removed'; END IF; "
+        "RAISE EXCEPTION 'what was removed stays on record'; END $$",
+        "CREATE TRIGGER removed_runs_on_record BEFORE INSERT OR UPDATE OR DELETE ON removed_runs "
+        "FOR EACH ROW EXECUTE FUNCTION removed_runs_refuse()",
+        "CREATE TRIGGER removed_runs_no_truncate BEFORE TRUNCATE ON removed_runs "
+        "FOR EACH STATEMENT EXECUTE FUNCTION removed_runs_refuse()",
     ],
 }
