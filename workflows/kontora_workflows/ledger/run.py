@@ -13,6 +13,9 @@ State = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelle
 #: States that a run leaves only when a person says so.
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
+#: States in which a run goes on by itself, sooner or later.
+OPEN: frozenset[str] = frozenset({"queued", "running", "waiting"})
+
 #: States in which nothing happens until a person acts.
 AT_REST: frozenset[str] = ENDED | {"needs_review"}
 

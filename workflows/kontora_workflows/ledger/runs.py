@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import GENESIS, canonical
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries, Head
-from kontora_workflows.ledger.run import AT_REST, ENDED, REPLAY_VERSION, Claim, Failure, NewRun, Run
+from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, REPLAY_VERSION, Claim, Failure, NewRun, Run
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
@@ -52,6 +53,17 @@ def _due(for_ms: int = 0) -> ColumnElement[bool]:
         and_(R.state == "waiting", R.waiting_for.in_(("timer", "resource")), R.due_at <= at),
         and_(R.state == "running", R.lease_until < at),
     )
+
+
+def _child_id(new: NewRun) -> str:
+    """The id of a run of a loop: the same item of the same step gives the same, also after a restored backup.
+
+    So a write that it makes has the same key, and is found where it was made before.
+    """
+    assert new.parent_id is not None
+    place = canonical([new.parent_id, new.parent_step, new.item_key])
+    born = ULID.from_str(new.parent_id.removeprefix("run_")).bytes[:6]
+    return f"run_{ULID.from_bytes(born + hashlib.sha256(place.encode()).digest()[:10])}"
 
 
 def insert_ignore(connection: Connection, table: Any) -> Any:
@@ -97,10 +109,12 @@ class Runs:
             for name in NewRun.__dataclass_fields__
             if name not in ("definition", "inputs", "bindings", "deadline_ms")
         }
-        id_ = f"run_{ULID()}"
+        parent = self._get(connection, new.parent_id) if new.parent_id else None
+        id_ = _child_id(new) if parent else f"run_{ULID()}"
         row |= {
             "id": id_,
-            "root_id": self._get(connection, new.parent_id).root_id if new.parent_id else id_,
+            "root_id": parent.root_id if parent else id_,
+            "restored_at": parent.restored_at if parent else None,
             "inputs": canonical(new.inputs),
             "bindings": canonical(new.bindings),
             "replay_version": REPLAY_VERSION,
@@ -284,6 +298,8 @@ class Runs:
                 raise NotResumable(
                     f"Run {run_id} is {run.state}; only a failed, timed-out or reviewed run can be resumed."
                 )
+            if run.erased:
+                raise NotResumable(f"The inputs of run {run_id} were erased: it cannot go on.")
             columns = {
                 "state": "queued",
                 "error": None,
@@ -343,16 +359,17 @@ class Runs:
     ) -> Page:
         """Runs, newest first; children only when asked for by `parent`. Raises `ValueError` for a bad cursor."""
         query = select(tables.runs).where(R.parent_id == parent if parent else R.parent_id.is_(None))
-        if states:
-            query = query.where(R.state.in_(states))
         if workflow:
             query = query.where(R.workflow == workflow)
         if cursor:
             created, _, id_ = cursor.partition("~")
             query = query.where(tuple_(R.created_at, R.id) < (int(created), id_))
         query = query.order_by(R.created_at.desc(), R.id.desc()).limit(limit + 1)
+        # One question per state: each is answered in order by an index, however many runs there are.
+        asked = [query.where(R.state == state) for state in set(states)] if states else [query]
         with self._database.read() as connection:
-            rows = [Run.of(row) for row in connection.execute(query)]
+            found = [Run.of(row) for one in asked for row in connection.execute(one)]
+        rows = sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[: limit + 1]
         more = f"{rows[limit - 1].created_at}~{rows[limit - 1].id}" if len(rows) > limit else None
         return Page(rows[:limit], more)
 
@@ -391,7 +408,7 @@ class Runs:
 
     def overdue(self) -> list[Run]:
         """Runs past their deadline that have not ended."""
-        query = select(tables.runs).where(R.deadline_at < Now(), R.state.not_in(AT_REST))
+        query = select(tables.runs).where(R.deadline_at < Now(), R.state.in_(OPEN))
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query)]
 
@@ -410,6 +427,7 @@ class Runs:
 
     def busy(self) -> bool:
         """Whether any run is queued, running or about to be."""
-        query = select(exists().where(or_(R.state.in_(("queued", "running")), R.waiting_for == "resource")))
+        waiting = and_(R.state == "waiting", R.waiting_for == "resource")
+        query = select(exists().where(or_(R.state.in_(("queued", "running")), waiting)))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())
