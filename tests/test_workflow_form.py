@@ -223,7 +223,7 @@ BAD_FORM: list[tuple[str, str, str]] = [
     ("Write.}", "W, limits: {turn: 3}}", "6:45: `agents.writer.limits` has no key `turn`. Did you mean `turns`?"),
     ("id: ageing", "id: Ageing", "8:9: `Ageing` cannot be a name here."),
     ("    call: erp.rec", "    cal: erp.rec", "9:5: There is no kind of step `cal`. Did you mean `call`?"),
-    ("    call: erp.rec", "    deliver: erp.rec", "9:5: There is no kind of step `deliver`. There is: call, agent,"),
+    ("    call: erp.rec", "    upload: erp.rec", "9:5: There is no kind of step `upload`. There is: call, agent,"),
     ("    with: {as_of", "    wit: {as_of", "10:5: `steps[0]` has no key `wit`. Did you mean `with`?"),
     ("    with: {as_of", "    with_: {as_of", "10:5: `steps[0]` has no key `with_`. Did you mean `with`?"),
     ("    as: debtor", "    as: debtor\n    call: a.b", "11:5: This step is of two kinds: call and for_each."),

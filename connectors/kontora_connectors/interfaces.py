@@ -26,10 +26,13 @@ ActivityKind = Literal["task", "call", "meeting", "email", "note"]
 Subject = Annotated[str, Field(min_length=1, max_length=200)]
 Body = Annotated[str, Field(max_length=10_000)]
 #: One line of text; a line break in it could become another header of a mail.
-Headline = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+LINE = r"^[^\x00-\x1f\x7f]+$"
+#: A mail address without a name.
+ADDRESS = r"^[^\x00-\x20\x7f@,;:<>()\[\]\\\"]+@[^\s@,;:<>()\[\]\\\"]+$"
+Headline = Annotated[str, Field(min_length=1, max_length=200, pattern=LINE)]
 Html = Annotated[str, Field(max_length=100_000)]
 Files = Annotated[list[FileRef], Field(min_length=1, max_length=20)]
-Recipient = Annotated[str, Field(max_length=254, pattern=r"^[^\x00-\x20\x7f@,;:<>()\[\]\\\"]+@[^\s@,;:<>()\[\]\\\"]+$")]
+Recipient = Annotated[str, Field(max_length=254, pattern=ADDRESS)]
 Recipients = Annotated[list[Recipient], Field(max_length=50)]
 
 

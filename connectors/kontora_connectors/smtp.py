@@ -64,7 +64,7 @@ class SmtpConfig(Config):
 
 
 class Smtp(Connector[SmtpConfig], Delivery, kind="smtp"):
-    """Mail through an SMTP server. The Message-ID is made of the key: two mails of one delivery can be told to be one."""
+    """Mail through an SMTP server. Its Message-ID is made of the key, so that two of one delivery show as one."""
 
     def zone_of(self, arguments: dict[str, Any]) -> Zone:
         """Out of the house, unless the settings call the server private and every recipient is in an own domain.

@@ -138,6 +138,26 @@ class ReportStep(BaseStep):
     report: ReportDefinition
 
 
+class DeliveryDefinition(Form):
+    """Files to hand over, once. A person is asked where they leave the house; without a yes in time they stay."""
+
+    to: Name = Field(description="role whose connector provides `delivery`: a folder, mail")
+    files: Reference = Field(description="what a report step wrote: `${{ steps.report.artifacts }}`")
+    subject: str = Field(min_length=1, description="one line")
+    recipients: list[str] = Field(default_factory=list, description="mail addresses; a folder needs none")
+    body: str = Field("", description="plain text")
+    html: str = Field("", description="the body once more, for programs that show HTML")
+    expires_after: Duration = timedelta(hours=72)
+
+
+class DeliverStep(BaseStep):
+    """Hand files over to a folder, or to people by mail, and keep the receipt."""
+
+    kind: ClassVar[str] = "deliver"
+
+    deliver: DeliveryDefinition
+
+
 class WaitStep(BaseStep):
     """Let time pass. No worker is held meanwhile."""
 
@@ -146,11 +166,11 @@ class WaitStep(BaseStep):
     wait: Duration
 
 
-AnyStep = CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep | WaitStep
+AnyStep = CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep | DeliverStep | WaitStep
 
 #: Every kind of step by the key that tells it.
 STEP_KINDS: dict[str, type[AnyStep]] = {
-    cls.kind: cls for cls in (CallStep, AgentStep, ForEachStep, ApprovalStep, ReportStep, WaitStep)
+    cls.kind: cls for cls in (CallStep, AgentStep, ForEachStep, ApprovalStep, ReportStep, DeliverStep, WaitStep)
 }
 
 

@@ -11,6 +11,7 @@ from kontora_workflows.definition import (
     AgentStep,
     ApprovalStep,
     CallStep,
+    DeliverStep,
     ForEachStep,
     Input,
     ReportStep,
@@ -19,10 +20,18 @@ from kontora_workflows.definition import (
     Workflow,
 )
 from kontora_workflows.definitions.calls import Tools, check_arguments, find_tool, reference_type
+from kontora_workflows.definitions.delivery_check import check_delivery
 from kontora_workflows.definitions.findings import Findings
 from kontora_workflows.definitions.problems import Path, Positions, Problem
 from kontora_workflows.definitions.report_check import ReportCheck
-from kontora_workflows.definitions.results import AgentResult, ApprovalResult, LoopResult, ReportResult, Skipped
+from kontora_workflows.definitions.results import (
+    AgentResult,
+    ApprovalResult,
+    DeliveryResult,
+    LoopResult,
+    ReportResult,
+    Skipped,
+)
 from kontora_workflows.definitions.schedules import check_schedule
 from kontora_workflows.definitions.scope import ROOTS, Scope
 from kontora_workflows.definitions.tools import ToolCatalog, UnknownTools, returns
@@ -135,6 +144,10 @@ class _Check:
                 self._one_reference(text, (*path, "report", *at))
             ReportCheck(path, scope, self.agent_steps, self.findings).check(step)
             return ReportResult
+        if isinstance(step, DeliverStep):
+            self._one_reference(step.deliver.files, (*path, "deliver", "files"))
+            check_delivery(step, path, self.workflow, self.tools, scope, self.findings)
+            return DeliveryResult
         if isinstance(step, WaitStep):
             return Skipped
         before = list(self.agent_steps)
@@ -146,7 +159,7 @@ class _Check:
         tool = find_tool(name, (*path, "call"), self.tools, self.findings)
         if tool is None:
             return Any
-        check_arguments(tool, name, given, path, scope, self.findings)
+        check_arguments(tool, name, given, (*path, "with"), scope, self.findings)
         return returns(tool)
 
     def _agent(self, step: AgentStep, path: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kontora_connectors import Tool
@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 from kontora_workflows.definitions.findings import Findings
 from kontora_workflows.definitions.problems import Path
 from kontora_workflows.definitions.scope import Scope
-from kontora_workflows.definitions.types import NoSuchPart, called, fits
+from kontora_workflows.definitions.types import NoSuchPart, called, fits, items_of
 from kontora_workflows.definitions.wording import describe
 from kontora_workflows.references import ReferenceSyntax, nearest, parse, texts
 
@@ -42,26 +42,24 @@ def find_tool(name: str, path: Path, tools: Tools, findings: Findings) -> Tool |
 def check_arguments(
     tool: Tool, name: str, given: Mapping[str, JsonValue], path: Path, scope: Scope, findings: Findings
 ) -> None:
-    """Check what a call is given; `path` leads to the mapping that holds `call` and `with`."""
+    """Check what a call is given; `path` leads to the mapping of its arguments."""
     fields = tool.arguments.model_fields
     for argument in given:
         if argument not in fields:
             near = nearest(argument, fields)
             hint = f"Did you mean `{near}`?" if near else f"There is: {', '.join(fields) or 'none'}"
-            findings.say((*path, "with", argument), f"`{name}` takes no `{argument}`", hint, key=True)
+            findings.say((*path, argument), f"`{name}` takes no `{argument}`", hint, key=True)
     for argument, field in fields.items():
         if argument not in given:
             if field.is_required():
-                findings.say(
-                    (*path, "with"), f"`{name}` needs `{argument}`", f"Add `{argument}:` under `with`", key=True
-                )
+                findings.say(path, f"`{name}` needs `{argument}`", f"Add `{argument}:` under `{path[-1]}`", key=True)
             continue
-        offered = reference_type(given[argument], scope)
-        if offered is not None and not fits(field.annotation, offered):
-            message = f"`{argument}` of `{name}` has to be {called(field.annotation)}, not {called(offered)}"
-            findings.say((*path, "with", argument), message)
-    literals = {key: value for key, value in given.items() if key in fields and not _has_references(value)}
-    _check_literals(tool, literals, (*path, "with"), findings)
+        for at, wanted, value in _parts(argument, field.annotation, given[argument]):
+            offered = reference_type(value, scope)
+            if offered is not None and not fits(wanted, offered):
+                message = f"`{argument}` of `{name}` has to be {called(wanted)}, not {called(offered)}"
+                findings.say((*path, *at), message)
+    _check_literals(tool, {key: value for key, value in given.items() if key in fields}, path, findings)
 
 
 def reference_type(value: JsonValue, scope: Scope) -> Any:
@@ -77,13 +75,25 @@ def reference_type(value: JsonValue, scope: Scope) -> Any:
     return str if template.references else None
 
 
-def _check_literals(tool: Tool, literals: Mapping[str, JsonValue], path: Path, findings: Findings) -> None:
+def _parts(argument: str, annotation: Any, value: JsonValue) -> Iterator[tuple[Path, Any, JsonValue]]:
+    """Yield an argument and, of a list, its items: where each stands, what it has to be, what it is."""
+    yield (argument,), annotation, value
+    wanted = items_of(annotation)
+    if isinstance(value, list) and wanted is not None:
+        yield from (((argument, position), wanted, item) for position, item in enumerate(value))
+
+
+def _check_literals(tool: Tool, given: Mapping[str, JsonValue], path: Path, findings: Findings) -> None:
+    """Check what holds no references; a list that holds some is not judged as a whole."""
+    literals = {key: value for key, value in given.items() if not _has_references(value)}
+    mixed = {key: value for key, value in given.items() if isinstance(value, list) and key not in literals}
     try:
-        tool.arguments.model_validate(literals)
+        tool.arguments.model_validate(literals | mixed)
     except ValidationError as error:
         for item in error.errors():
-            if item["loc"] and item["loc"][0] in literals:
-                findings.say((*path, *item["loc"]), *describe(item, str(item["loc"][0])))
+            loc = item["loc"]
+            if loc and (loc[0] in literals or (len(loc) > 1 and not _has_references(item["input"]))):
+                findings.say((*path, *loc), *describe(item, str(loc[0])))
 
 
 def _has_references(value: JsonValue) -> bool:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 from kontora_agents.runner import AgentOutcome
+from kontora_connectors import Receipt
 from pydantic import BaseModel
 
 T = TypeVar("T")
@@ -68,3 +69,11 @@ class ReportResult(BaseModel):
 
     artifacts: list[ReportFacts]
     figures: Any
+
+
+class DeliveryResult(BaseModel):
+    """What a deliver step leaves: whether somebody was asked (`approved`, `not_needed`, else no), and the receipt."""
+
+    decision: str
+    receipt: Receipt | None
+    message: str

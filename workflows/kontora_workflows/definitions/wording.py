@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import Any, get_args
 
+from kontora_connectors.interfaces import ADDRESS, LINE
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -61,6 +62,8 @@ _PATTERNS = {
         "`{value}` cannot be a name here",
         "Use small Latin letters, digits and _, and begin with a letter",
     ),
+    ADDRESS: ("`{value}` is not a mail address", "Write name@acme.example"),
+    LINE: ("`{at}` has to be one line of text", ""),
     r"^[a-z0-9]+(-[a-z0-9]+)*$": (
         "`{value}` cannot be the name of a workflow",
         "Use small Latin letters, digits and single hyphens: receivables-ageing",
@@ -247,10 +250,11 @@ def _closest(annotation: Any, value: Any) -> Any:
     if len(models) < 2 or not isinstance(value, dict):
         return models[0] if len(models) == 1 and len(members(annotation)) <= 2 else annotation
 
-    def shared(model: type[BaseModel]) -> int:
-        return sum((field.alias or name) in value for name, field in model.model_fields.items())
+    def shared(model: type[BaseModel]) -> tuple[bool, int]:
+        keys = [field.alias or name for name, field in model.model_fields.items()]
+        return getattr(model, "kind", None) in value, sum(key in value for key in keys)
 
-    return max(models, key=shared) if max(map(shared, models)) else annotation
+    return max(models, key=shared) if any(shared(model)[1] for model in models) else annotation
 
 
 def _into(annotation: Any, part: str | int) -> Any:

@@ -13,6 +13,7 @@ from kontora_workflows.engine.gate import Gate
 from kontora_workflows.engine.journal import QUICK_S, Journal
 from kontora_workflows.engine.ports import BindingMissing, Doors
 from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.run_files import RunFiles
 from kontora_workflows.engine.signals import Stop, nondeterministic
 from kontora_workflows.engine.slot import slot
 from kontora_workflows.ledger.chain import Entry, digest
@@ -25,6 +26,7 @@ class Caller:
     def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], pulse: Pulse) -> None:
         self._journal, self._doors, self._bindings = journal, doors, bindings
         self._gate, self._thread, self._pulse = Gate(journal), CallThread(pulse), pulse
+        self._files = RunFiles(journal)
 
     def close(self) -> None:
         """Let go of the thread."""
@@ -70,6 +72,8 @@ class Caller:
         verdict = self._gate.judge(prepared)
         if verdict.do == "deny":
             return self._refuse(prepared.call, Invalid(verdict.why), outcome="denied", code=verdict.code)
+        if verdict.error is not None:
+            return self._refuse(prepared.call, verdict.error)
         if verdict.do == "done":
             return self._record(verdict.write, "reconciled", verdict.result, 0.0)
         return self._make(verdict.write)
@@ -84,12 +88,14 @@ class Caller:
     def _make(self, call: Prepared) -> Outcome:
         """Make a call whose intent is recorded."""
         started, tool = time.perf_counter(), call.tool
-        extra = {"key": call.key(self._journal.run.id)} if tool.effect == "write" else {}
+        key = call.key(self._journal.run.id)
+        ours = {"key": key, "content_of": self._files.content}
         try:
-            answer = self._thread.answer(call.connector, tool, {**tool.validate(call.arguments), **extra})
+            values = {**tool.validate(call.arguments), **{name: ours[name] for name in tool.from_host}}
+            answer = self._thread.answer(call.connector, tool, values)
             result = tool.result.dump_python(answer, mode="json", warnings="error")
             if tool.effect == "write":
-                _read_back(call, extra["key"])
+                _read_back(call, key)
         except ConnectorError as error:
             return self._failed(call, error)
         except (Stop, LeaseLost):

@@ -18,6 +18,7 @@ from kontora_workflows.definition import (
     ApprovalStep,
     BaseStep,
     CallStep,
+    DeliverStep,
     ForEachStep,
     ReportStep,
     WaitStep,
@@ -25,6 +26,7 @@ from kontora_workflows.definition import (
 )
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
+from kontora_workflows.engine.delivering import delivery
 from kontora_workflows.engine.desk import Desk, evidence_of
 from kontora_workflows.engine.fan_out import FanOut
 from kontora_workflows.engine.journal import Journal
@@ -130,6 +132,8 @@ class Execution:
             return outcome.result, outcome.seq
         if isinstance(step, ApprovalStep):
             return self._approval(step), None
+        if isinstance(step, DeliverStep):
+            return self._delivery(step), None
         if isinstance(step, AgentStep):
             return self._agent(step), None
         if isinstance(step, ForEachStep):
@@ -172,12 +176,20 @@ class Execution:
             again=True,
             people=asked.people,
         )
+        return self._decided(step, call, "result")
+
+    def _delivery(self, step: DeliverStep) -> dict[str, Any]:
+        return self._decided(step, delivery(step, self.workflow, self.journal, self.scope), "receipt")
+
+    def _decided(self, step: BaseStep, call: Call, name: str) -> dict[str, Any]:
+        """Make a write; a no is an answer. Returns the decision and what the write gave, under `name`."""
         outcome = self._caller.call(call)
         if outcome.outcome == "denied":
-            return {"decision": outcome.code, "result": None, "message": outcome.message}
+            return {"decision": outcome.code, name: None, "message": outcome.message}
         if not outcome.ok:
             raise _connector_failed(step.id, outcome.code, outcome.message, outcome.hint, outcome.retryable)
-        return {"decision": "approved", "result": outcome.result, "message": ""}
+        asked = self.journal.recorded("approval.decided", step.id) is not None
+        return {"decision": "approved" if asked else "not_needed", name: outcome.result, "message": ""}
 
     def _agent(self, step: AgentStep) -> dict[str, Any]:
         agent = self.workflow.agents[step.agent]

@@ -80,7 +80,10 @@ class Gate:
 
     def _first(self, write: Prepared) -> Verdict:
         """Let a person decide, unless the write stays where nobody has to be asked."""
-        if write.tool.mark.approval == "outside" and self._journal.recorded("approval.requested", write.call.key) is None:
+        if (
+            write.tool.mark.approval == "outside"
+            and self._journal.recorded("approval.requested", write.call.key) is None
+        ):
             try:
                 zone = write.connector.zone_of(write.tool.validate(write.arguments))
             except ConnectorError as error:
