@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +25,7 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 def new_run(**changes: object) -> NewRun:
     values: dict[str, object] = {
         "workflow": "w",
-        "definition_hash": "d" * 64,
+        "definition_hash": hashlib.sha256(b"{}").hexdigest(),
         "definition": "{}",
         "inputs": {"кто": "Ольга"},
         "principal": "tester",
@@ -82,7 +83,7 @@ def test_a_fact_from_outside_does_not_disturb_the_worker(ledger: Ledger) -> None
         ledger.entries.append_fact(connection, claim.run.id, "cancel.requested", body={"by": "boss"})
     ledger.entries.append(head, "step.started", "a")
     assert [e.seq for e in ledger.entries.of_run(claim.run.id)] == [1, 2, 3, 4]
-    assert ledger.entries.verify(claim.run.id) is None
+    assert dict(ledger.verify()) == {claim.run.id: None}
 
 
 def test_a_wake_between_the_look_and_the_wait_is_not_lost(ledger: Ledger) -> None:
@@ -129,7 +130,7 @@ def test_verification_finds_what_was_tampered_with(ledger: Ledger, statement: st
     drop_triggers(ledger)
     with ledger.database.write() as connection:
         connection.execute(text(statement))
-    broken = ledger.entries.verify(claim.run.id)
+    broken = dict(ledger.verify())[claim.run.id]
     assert broken is not None
     assert why in broken.why
 

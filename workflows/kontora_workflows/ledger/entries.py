@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.chain import Break, Entry, canonical, entry_hash, seal
+from kontora_workflows.ledger.chain import Entry, canonical, entry_hash, seal
 from kontora_workflows.ledger.database import Database
-from kontora_workflows.ledger.standalone import check_run, stored_payload
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
@@ -234,15 +233,3 @@ class Entries:
             query = query.where(tables.payloads.c.seq.in_(seqs))
         with self._database.read() as connection:
             return {row.seq: row.content for row in connection.execute(query)}
-
-    def verify(self, run_id: str) -> Break | None:
-        """Check one run's chain, its head, and every payload that is still there."""
-        query = select(tables.entries).where(tables.entries.c.run_id == run_id).order_by(tables.entries.c.seq)
-        with self._database.read() as connection:
-            head = connection.execute(select(R.head_seq, R.head_hash).where(R.id == run_id)).one_or_none()
-            rows = connection.execute(query).all()
-            payloads = {
-                row.seq: stored_payload(row.salt, row.content)
-                for row in connection.execute(select(tables.payloads).where(tables.payloads.c.run_id == run_id))
-            }
-        return check_run(run_id, rows, (head[0], head[1]) if head else None, payloads).broken

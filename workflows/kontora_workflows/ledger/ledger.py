@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import select
-
-from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.approvals import Approvals
 from kontora_workflows.ledger.artifacts import Artifacts
 from kontora_workflows.ledger.chain import Break
@@ -15,6 +12,7 @@ from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.runs import Runs
 from kontora_workflows.ledger.schedules import Schedules
 from kontora_workflows.ledger.slots import Slots
+from kontora_workflows.ledger.verification import Verification
 from kontora_workflows.ledger.workers import Workers
 
 
@@ -40,13 +38,10 @@ class Ledger:
 
     def verify(self, run_id: str | None = None) -> Iterator[tuple[str, Break | None]]:
         """Check the chain of one run and its children, or of every run; gives each run id with its first break."""
-        if run_id is not None:
-            ids = [run.id for run in self.runs.family(run_id)]
-        else:
-            with self.database.read() as connection:
-                ids = list(connection.execute(select(tables.runs.c.id).order_by(tables.runs.c.created_at)).scalars())
-        for id_ in ids:
-            yield id_, self.entries.verify(id_)
+        check = Verification(self.database)
+        some = check.of_range() if run_id is None else check.of_runs([run.id for run in self.runs.family(run_id)])
+        for one in some:
+            yield one.run_id, one.broken
 
     def close(self) -> None:
         """Dispose of the connections."""

@@ -140,6 +140,7 @@ class Runs:
             "item": new.item_key,
             "retry_of": new.retry_of,
             "bindings": new.bindings,
+            **({"restored_at": parent.restored_at} if parent and parent.restored_at else {}),
         }
         self._entries.append_fact(connection, row["id"], "run.created", body=body, payload={"inputs": new.inputs})
         return self._get(connection, row["id"])
