@@ -92,7 +92,7 @@ class Folder(Connector[FolderConfig], Delivery, kind="folder"):
         returns the first receipt. Whatever goes wrong can be tried again: files that are there are not put there twice.
         """
         contents = [content_of(file) for file in files]
-        with self._translated():
+        with self._translated(), self._receipts.held():
             if (made := self.receipt_by_key(key)) is not None:
                 return made
             folder = self._folder(self._receipts.begin(key), subject, key)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kontora_connectors.canonical import FileRef
-from kontora_connectors.errors import Conflict
+from kontora_connectors.errors import Conflict, Invalid
 
 #: How many files of one name a folder takes.
 _MOST = 99
@@ -25,10 +25,12 @@ class Placer:
         self._folder, self._workshop, self._key = folder, workshop, key
 
     def put(self, file: FileRef, content: bytes) -> FileRef:
-        """Put one file in place and return it under the name it got. Raises `OSError`, `Conflict`.
+        """Put one file in place and return it under the name it got. Raises `OSError`, `Conflict`, `Invalid`.
 
         A file of the same name and content is that file: an earlier try put it there.
         """
+        if os.path.basename(file.name) != file.name or file.name in ("", ".", ".."):
+            raise Invalid(f"{file.name!r} is not the name of a file.")
         part = self._workshop / f"{self._key}.{secrets.token_hex(4)}.part"
         try:
             write_durably(part, content)

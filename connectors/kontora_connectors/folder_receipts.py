@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,12 +45,24 @@ class Receipts:
             if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, "not writable", str(folder))
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let other deliveries into this folder wait, as far as its file system knows locks."""
+        if not self.folder.is_dir():
+            self.folder.mkdir(exist_ok=True)
+            sync_folder(self._root)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def begin(self, key: str) -> datetime:
         """Note that a delivery begins; return when it began first, so that a later try goes to the same place."""
         known = self._read(key)
         if known is None:
-            self.folder.mkdir(exist_ok=True)
-            sync_folder(self._root)
             known = _Note(begun=datetime.now(UTC))
             self._write(key, known)
         for left in self.folder.glob(f"{key}.*.part"):

@@ -23,12 +23,19 @@ def ascii_address(address: str) -> str:
     """An address with its domain as DNS knows it (`xn--…`). Raises `Invalid` if it is none."""
     local, at, domain = address.rpartition("@")
     try:
-        wired = domain.encode("idna").decode().lower()
+        wired = ascii_domain(domain).encode("idna").decode()  # which looks at lengths and empty parts too
     except UnicodeError:
         wired = ""
     if not (at and _LOCAL.fullmatch(local) and wired):
         raise Invalid(f"{address!r} is not an address that mail can be sent to.", fields={"recipients": address})
     return f"{local}@{wired}"
+
+
+def ascii_domain(text: str) -> str:
+    """A domain, or a pattern of addresses, in lower case and as DNS knows it. Raises `UnicodeError`."""
+    head, at, domain = text.lower().rpartition("@")
+    labels = [label if label.isascii() else label.encode("idna").decode() for label in domain.split(".")]
+    return f"{head}{at}{'.'.join(labels)}"
 
 
 def domain_of(address: str) -> str:

@@ -16,7 +16,7 @@ from kontora_connectors.canonical import Receipt
 from kontora_connectors.contract import Config, Connector, ContentOf, Health, Zone, write
 from kontora_connectors.errors import ConnectorError, Forbidden, Invalid
 from kontora_connectors.interfaces import Body, Delivery, Files, Headline, Html, Recipients
-from kontora_connectors.letter import Letter, ascii_address, domain_of
+from kontora_connectors.letter import Letter, ascii_address, ascii_domain, domain_of
 from kontora_connectors.smtp_session import SmtpSession
 
 Security = Literal["starttls", "tls", "none"]
@@ -54,6 +54,16 @@ class SmtpConfig(Config):
             raise ValueError(error.message) from None
         return text
 
+    @field_validator("allowed_recipients", "own_domains")
+    @classmethod
+    def _domains(cls, texts: list[str]) -> list[str]:
+        for text in texts:
+            try:
+                ascii_domain(text)
+            except UnicodeError:
+                raise ValueError(f"{text!r} holds no domain that there can be") from None
+        return texts
+
     @model_validator(mode="after")
     def _no_password_on_an_open_line(self) -> Self:
         if self.security == "none" and self.user and self.host not in _HERE:
@@ -72,7 +82,7 @@ class Smtp(Connector[SmtpConfig], Delivery, kind="smtp"):
         Raises `Invalid`, and `Forbidden` for a recipient that the settings do not allow.
         """
         domains = {domain_of(address) for address in self._addresses(arguments["recipients"])}
-        own = {ascii_address(f"x@{domain}").partition("@")[2] for domain in self.config.own_domains}
+        own = {ascii_domain(domain) for domain in self.config.own_domains}
         return "private" if self.config.zone == "private" and domains <= own else "external"
 
     def check(self) -> Health:
@@ -125,15 +135,17 @@ class Smtp(Connector[SmtpConfig], Delivery, kind="smtp"):
             raise Invalid("A mail needs a recipient.", fields={"recipients": "empty"})
         addresses = {ascii_address(given): given for given in recipients}
         for address, given in addresses.items():
-            if not self._allowed(address) and not self._allowed(given):
+            if not any(fnmatchcase(address.lower(), pattern) for pattern in self._patterns):
                 raise Forbidden(
                     f"{self.instance!r} may not write to {given}.",
                     hint=f"allowed_recipients of [connectors.{self.instance}] in kontora.toml says whom it may.",
                 )
         return list(addresses)
 
-    def _allowed(self, address: str) -> bool:
-        return any(fnmatchcase(address.lower(), pattern.lower()) for pattern in self.config.allowed_recipients)
+    @property
+    def _patterns(self) -> list[str]:
+        """Whom it may write to, with domains as they go over the wire."""
+        return [ascii_domain(pattern) for pattern in self.config.allowed_recipients]
 
     def _session(self) -> SmtpSession:
         config = self.config
