@@ -66,8 +66,8 @@ def test_only_seven_bits_and_whole_lines_go_over_the_wire(server: MailServer) ->
 
 def test_an_address_in_another_script_and_a_repeated_one_go_to_one_mailbox(server: MailServer) -> None:
     post = server.connector(allowed_recipients=["*@контора.рф"])
-    receipt = put(post, BOOK, recipients=["boss@Контора.рф", "boss@xn--80aum2aer.xn--p1ai"])
-    assert receipt.recipients == ["boss@xn--80aum2aer.xn--p1ai"] == server.box.mails[-1].rcpt_tos
+    receipt = put(post, BOOK, recipients=["boss@Контора.рф", "boss@xn--80atjdbmm.xn--p1ai"])
+    assert receipt.recipients == ["boss@xn--80atjdbmm.xn--p1ai"] == server.box.mails[-1].rcpt_tos
 
 
 # What goes wrong, and whether it is certain that nothing was sent.
@@ -97,7 +97,7 @@ def test_what_goes_wrong_before_the_last_dot_is_certain_and_after_it_unknown(
 
 def test_a_line_that_breaks_while_the_mail_is_sent_is_certain(tmp_path: Path) -> None:
     with mail_server(tmp_path, kind=Torn) as server, pytest.raises(Unavailable, match="nothing was sent"):
-        put(server.connector(), ("big.bin", b"x" * 20_000_000), recipients=[BOSS])
+        put(server.connector(), ("big.bin", b"x" * 8_000_000), recipients=[BOSS])
 
 
 @pytest.mark.parametrize(
