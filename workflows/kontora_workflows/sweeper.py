@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kontora_workflows.cron import logical_date, next_fires
 from kontora_workflows.definition import Workflow
-from kontora_workflows.engine.engine import MAX_ATTEMPTS
 from kontora_workflows.engine.ports import BindingMissing, Doors, Sender
+from kontora_workflows.engine.signals import MAX_ATTEMPTS
 from kontora_workflows.inputs import InputsInvalid
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.run import Failure

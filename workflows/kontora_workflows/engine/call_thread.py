@@ -31,9 +31,12 @@ class CallThread:
     def answer(self, connector: Connector[Any], tool: Tool, values: dict[str, Any]) -> Any:
         """Call the method and wait for it. A read is left when the run has to stop; a write is never torn.
 
+        A process that was frozen, and whose lease may be over, begins no write.
         Raises what the method raises, `OutcomeUnknown` or `Unavailable` when it takes too long, `Stop`, `LeaseLost`.
         """
         passing("call.before")
+        if tool.effect == "write":
+            self._pulse.hold()
         future: Future[Any] = self._pool.submit(tool.method, connector, **values)
         deadline = time.monotonic() + tool.mark.timeout_s
         while True:
@@ -51,6 +54,22 @@ class CallThread:
                 self._abandon(connector)
                 late = OutcomeUnknown if tool.effect == "write" else Unavailable
                 raise late(f"{tool.name} took longer than {tool.mark.timeout_s:g} s.")
+
+    def look_up(self, connector: Connector[Any], tool: Tool, key: str) -> Any:
+        """What a write that was made under a key gave; None if it is not there, or cannot be looked up at all.
+
+        Raises what the lookup raises, `Unavailable` when it takes too long.
+        """
+        if tool.mark.lookup is None:
+            return None
+        passing("lookup.before")
+        future: Future[Any] = self._pool.submit(getattr(connector, tool.mark.lookup), key)
+        if not wait([future], timeout=tool.mark.timeout_s).done:
+            self._abandon(connector)
+            raise Unavailable(f"Looking up what {tool.name} did took longer than {tool.mark.timeout_s:g} s.")
+        passing("lookup.after")
+        found = future.result()
+        return None if found is None else tool.result.dump_python(found, mode="json")
 
     def _abandon(self, connector: Connector[Any]) -> None:
         """Leave a call that hangs to itself: the next one gets a thread of its own."""

@@ -25,7 +25,8 @@ class Caller:
 
     def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], pulse: Pulse) -> None:
         self._journal, self._doors, self._bindings = journal, doors, bindings
-        self._gate, self._thread, self._pulse = Gate(journal), CallThread(pulse), pulse
+        self._thread, self._pulse = CallThread(pulse), pulse
+        self._gate = Gate(journal, self._thread)
         self._files = RunFiles(journal)
 
     def close(self) -> None:
@@ -94,8 +95,6 @@ class Caller:
             values = {**tool.validate(call.arguments), **{name: ours[name] for name in tool.from_host}}
             answer = self._thread.answer(call.connector, tool, values)
             result = tool.result.dump_python(answer, mode="json", warnings="error")
-            if tool.effect == "write":
-                _read_back(call, key)
         except ConnectorError as error:
             return self._failed(call, error)
         except (Stop, LeaseLost):
@@ -104,11 +103,16 @@ class Caller:
             failure = OutcomeUnknown if tool.effect == "write" else ConnectorError
             said = f"The connector {call.connector.instance!r} failed in {call.call.tool}."
             return self._failed(call, failure(said, detail=repr(error)))
-        return self._record(call, "ok", result, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        # Only what the system shows counts as done: a write that can be looked up is looked up.
+        if tool.mark.lookup is not None and self._gate.found(call) is None:
+            raise self._gate.unknown(call, f"{tool.name} reported success, but the record is not there")
+        return self._record(call, "ok", result, seconds)
 
     def _failed(self, call: Prepared, error: ConnectorError) -> Outcome:
         if isinstance(error, OutcomeUnknown):
-            raise self._gate.unknown(call, error.message.removesuffix(".")) from error
+            verdict = self._gate.lost(call, error)
+            return self._record(verdict.write, "reconciled", verdict.result, 0.0)
         body = {
             "outcome": "failed",
             "tool": call.call.tool,
@@ -170,10 +174,3 @@ class Caller:
             return digest(self.find(call.tool)[1].canonical(call.arguments))
         except (ConnectorError, BindingMissing, ValueError):
             return ""  # it was refused then, under the hash of what was asked
-
-
-def _read_back(call: Prepared, key: str) -> None:
-    """A write that can be looked up is looked up: only what the system shows counts as done."""
-    lookup = call.tool.mark.lookup
-    if lookup is not None and getattr(call.connector, lookup)(key) is None:
-        raise OutcomeUnknown(f"{call.tool.name} reported success, but the record is not there.")

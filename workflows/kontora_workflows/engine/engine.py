@@ -15,7 +15,16 @@ from kontora_workflows.engine.execution import Execution
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import Doors, Models, Sender
 from kontora_workflows.engine.pulse import Pulse
-from kontora_workflows.engine.signals import Cancelled, HandBack, NeedsReview, Retry, StepFailed, TimedOut, Wait
+from kontora_workflows.engine.signals import (
+    MAX_ATTEMPTS,
+    Cancelled,
+    HandBack,
+    NeedsReview,
+    Retry,
+    StepFailed,
+    TimedOut,
+    Wait,
+)
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.entries import LeaseLost
@@ -25,9 +34,6 @@ log = logging.getLogger("kontora.engine")
 
 #: Definitions that a process keeps ready.
 _KEPT = 64
-
-#: Attempts at a run before it is given up.
-MAX_ATTEMPTS = 5
 
 
 @dataclass

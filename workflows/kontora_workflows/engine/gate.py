@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from kontora_connectors import ConnectorError, Zone
 
+from kontora_workflows.engine.call_thread import CallThread
 from kontora_workflows.engine.calls import Prepared
 from kontora_workflows.engine.journal import Journal
-from kontora_workflows.engine.signals import NeedsReview, Wait
+from kontora_workflows.engine.signals import MAX_ATTEMPTS, NeedsReview, Retry, Wait
 from kontora_workflows.ledger.approvals import Request
 from kontora_workflows.ledger.chain import Entry
 
@@ -36,8 +37,8 @@ class Verdict:
 class Gate:
     """Judges the writes of one run."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, thread: CallThread) -> None:
+        self._journal, self._thread = journal, thread
 
     def judge(self, write: Prepared) -> Verdict:
         """Decide about a write, and record its intent if it may be made.
@@ -148,14 +149,37 @@ class Gate:
             if settled.data["done"]:
                 return Verdict("done", write, result=self._journal.payload(settled)["result"])
             return self._again(write, intent)  # a new intent: what is settled is the old one
-        mark = write.tool.mark
-        if mark.lookup is not None:
-            found = getattr(write.connector, mark.lookup)(write.key(self._journal.run.id))
-            if found is not None:
-                return Verdict("done", write, result=write.tool.result.dump_python(found, mode="json"))
-        if mark.idempotency in _REPEATABLE:
-            return self._first(write) if "zone" in intent.data else Verdict("make", write)
+        found = self.found(write)
+        if found is not None:
+            return Verdict("done", write, result=found)
+        if write.tool.mark.idempotency in _REPEATABLE:
+            return self._again(write, intent)  # a new intent: there is one before every call
         raise self.unknown(write, "an earlier attempt broke off and the system cannot tell whether it was done")
+
+    def found(self, write: Prepared) -> Any:
+        """What the system shows of a write that was meant: its result in plain JSON, or None.
+
+        Raises `Retry` when the system cannot be asked now (the intent stays open), at last `NeedsReview`.
+        """
+        try:
+            return self._thread.look_up(write.connector, write.tool, write.key(self._journal.run.id))
+        except ConnectorError as error:
+            raise self._later(write, error, "it cannot be looked up") from error
+
+    def lost(self, write: Prepared, error: ConnectorError) -> Verdict:
+        """A call broke off and did not say how it ended. Raises `Retry`, `NeedsReview`."""
+        found = self.found(write)
+        if found is not None:
+            return Verdict("done", write, result=found)
+        if write.tool.mark.idempotency in _REPEATABLE:
+            raise self._later(write, error, error.message.removesuffix("."))
+        raise self.unknown(write, error.message.removesuffix("."))
+
+    def _later(self, write: Prepared, error: ConnectorError, why: str) -> Retry | NeedsReview:
+        """What leaves an intent open for the next attempt; after the last one a person is asked."""
+        if self._journal.attempts >= MAX_ATTEMPTS:
+            return self.unknown(write, why)
+        return Retry(error.code, f"{write.call.tool}: {error.message}", error.hint)
 
 
 def _denied(write: Prepared, decided: Entry) -> Verdict:

@@ -20,7 +20,7 @@ class Pulse:
         self._ledger, self._claim, self._lease_ms = ledger, claim, lease_ms
         self._done, self._stopping = threading.Event(), stopping
         self._lost = self._cancelled = False
-        self._started = time.monotonic()
+        self._started = self._beaten = time.monotonic()
         #: The step that is open and when it has to be done, in milliseconds since 1970 on the database's clock.
         self.step: tuple[str, int] | None = None
         self._thread = threading.Thread(target=self._beat, name=f"pulse {claim.run.id}", daemon=True)
@@ -38,6 +38,7 @@ class Pulse:
 
     def _beat(self) -> None:
         while not self._done.wait(self._lease_ms / 4000):
+            began = time.monotonic()
             try:
                 answer = self._ledger.runs.heartbeat(self._claim.run.id, self._claim.fence, self._lease_ms)
             except LedgerUnavailable:
@@ -45,6 +46,7 @@ class Pulse:
             if answer is None:
                 self._lost = True
                 return
+            self._beaten = began
             self._cancelled = self._cancelled or answer
 
     @property
@@ -56,10 +58,14 @@ class Pulse:
         """The database's clock, counted on from the claim."""
         return self._claim.claimed_at + int((time.monotonic() - self._started) * 1000)
 
+    def hold(self) -> None:
+        """Raise `LeaseLost` if the lease may have run out: others may work on the run, whatever the ledger says now."""
+        if self._lost or time.monotonic() - self._beaten > self._lease_ms / 1000:
+            raise LeaseLost(f"run {self._claim.run.id} was taken over, or may have been")
+
     def check(self) -> None:
         """Raise `LeaseLost`, `Cancelled`, `TimedOut`, `HandBack` or `StepFailed` if the run has to stop now."""
-        if self._lost:
-            raise LeaseLost(f"run {self._claim.run.id} was taken over")
+        self.hold()
         if self._cancelled:
             raise Cancelled("cancelled on request")
         deadline = self._claim.run.deadline_at

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from kontora_workflows.ledger.run import Failure
 
+#: Attempts at a run before it is given up.
+MAX_ATTEMPTS = 5
+
 
 class Stop(Exception):
     """The run stops here, for now or for good."""
