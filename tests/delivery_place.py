@@ -225,7 +225,9 @@ class Mailroom(Office):
 def mailroom(ledger_url: str, url: str = "", **connectors: Connector[Any]) -> Iterator[Mailroom]:
     """Open a mailroom; `url` is a rehearsal's, where an agent works."""
     ledger, notebook = Ledger(ledger_url), Notebook()
+    here = Mailroom(ledger, notebook, url, doors=TheseDoors({"book": notebook, **connectors}))
     try:
-        yield Mailroom(ledger, notebook, url, doors=TheseDoors({"book": notebook, **connectors}))
+        yield here
     finally:
+        here.close()
         ledger.close()
