@@ -145,7 +145,6 @@ class _Check:
             ReportCheck(path, scope, self.agent_steps, self.findings).check(step)
             return ReportResult
         if isinstance(step, DeliverStep):
-            self._one_reference(step.deliver.files, (*path, "deliver", "files"))
             check_delivery(step, path, self.workflow, self.tools, scope, self.findings)
             return DeliveryResult
         if isinstance(step, WaitStep):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from kontora_connectors import Tool
@@ -40,10 +40,16 @@ def find_tool(name: str, path: Path, tools: Tools, findings: Findings) -> Tool |
 
 
 def check_arguments(
-    tool: Tool, name: str, given: Mapping[str, JsonValue], path: Path, scope: Scope, findings: Findings
+    tool: Tool,
+    name: str,
+    given: Mapping[str, JsonValue],
+    path: Path,
+    scope: Scope,
+    findings: Findings,
+    elsewhere: Collection[str] = (),
 ) -> None:
-    """Check what a call is given; `path` leads to the mapping of its arguments."""
-    fields = tool.arguments.model_fields
+    """Check what a call is given; `path` leads to the mapping of its arguments. Some are looked at `elsewhere`."""
+    fields = {key: field for key, field in tool.arguments.model_fields.items() if key not in elsewhere}
     for argument in given:
         if argument not in fields:
             near = nearest(argument, fields)

@@ -25,8 +25,8 @@ def check_delivery(
     _check_files(step.deliver.files, (*path, "files"), scope, findings)
     offered = _offered(step.deliver.to, path, workflow, tools, findings)
     if offered is not None and (tool := offered.get("deliver")) is not None:
-        given = step.deliver.model_dump(mode="json", include={"files", "subject", "recipients", "body", "html"})
-        check_arguments(tool, f"{step.deliver.to}.deliver", given, path, scope, findings)
+        given = step.deliver.model_dump(mode="json", include={"subject", "recipients", "body", "html"})
+        check_arguments(tool, f"{step.deliver.to}.deliver", given, path, scope, findings, elsewhere=["files"])
 
 
 def _offered(name: str, path: Path, workflow: Workflow, tools: Tools, findings: Findings) -> Mapping[str, Tool] | None:
