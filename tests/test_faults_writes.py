@@ -147,7 +147,7 @@ def test_a_worker_that_was_cut_off_for_longer_than_its_lease_begins_no_write(her
 
 
 @contextmanager
-def passing_by(acts: dict[str, Callable[[], Exception | None]]) -> Iterator[None]:
+def passing_by(acts: dict[str, Callable[[], BaseException | None]]) -> Iterator[None]:
     """Act at named places; what an act returns is raised there."""
 
     def hook(name: str) -> None:

@@ -34,6 +34,7 @@ class Sweeper:
         """Do what is due; return how many run ids were sent."""
         self.ledger.approvals.expire()
         self._end_overdue()
+        self._stop()
         self._fire()
         return self._send()
 
@@ -42,6 +43,14 @@ class Sweeper:
             self.ledger.runs.end_idle(
                 run.id, "timed_out", Failure("deadline", "The run passed its deadline."), by="sweeper"
             )
+
+    def _stop(self) -> None:
+        """End what was asked to stop, should nobody have, and what belongs to a run that was stopped."""
+        runs = self.ledger.runs
+        for run in runs.orphans():
+            runs.request_cancel(run.id, by="the end of its parent")
+        for run in runs.to_stop():
+            runs.end_idle(run.id, "cancelled", Failure("cancelled", "Cancelled on request."), by="sweeper")
 
     def _send(self) -> int:
         due = self.ledger.runs.to_send(self.resend_ms)

@@ -84,6 +84,20 @@ class Caller:
         recorded = self._journal.recorded("tool.outcome", call.key)
         return self._outcome(recorded) if recorded else self._refuse(call, Invalid(why), outcome="denied")
 
+    def close_writes(self) -> None:
+        """Look up what an earlier process meant to write and did not say, before the run ends for good.
+
+        Raises `Retry` when that cannot be done now, `NeedsReview`, `LeaseLost`.
+        """
+        for intent in self._journal.open_writes():
+            connector, tool = self.find(intent.data["tool"])
+            arguments = self._journal.payload(intent)["arguments"]
+            write = Prepared(Call(intent.key or "", intent.data["tool"], arguments), connector, tool, arguments)
+            found = self._gate.found(write)
+            if found is None:
+                raise self._gate.unknown(write, "the run was stopped before the system had answered")
+            self._record(write, "reconciled", found, 0.0)
+
     # --- the call itself -----------------------------------------------------------------------------------------
 
     def _make(self, call: Prepared) -> Outcome:

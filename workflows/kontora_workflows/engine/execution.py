@@ -34,7 +34,7 @@ from kontora_workflows.engine.ports import BindingMissing, ChosenModel, Doors, M
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.report_writer import write_report
 from kontora_workflows.engine.scope import Scope
-from kontora_workflows.engine.signals import Retry, StepFailed, Wait
+from kontora_workflows.engine.signals import Cancelled, Retry, StepFailed, TimedOut, Wait
 from kontora_workflows.references import ReferenceFailed
 
 
@@ -71,9 +71,13 @@ class Execution:
 
     def go(self) -> dict[str, Any]:
         """Do every step that is not done yet; return the results by step. Raises `Stop`, `LeaseLost`."""
-        for step in self.workflow.steps_below(self.journal.run.parent_step):
-            self.pulse.check()
-            self._step(step)
+        try:
+            for step in self.workflow.steps_below(self.journal.run.parent_step):
+                self.pulse.check()
+                self._step(step)
+        except (Cancelled, TimedOut):
+            self._caller.close_writes()
+            raise
         return dict(self.scope.values["steps"])
 
     def _step(self, step: BaseStep) -> None:

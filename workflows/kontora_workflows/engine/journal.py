@@ -9,6 +9,7 @@ from kontora_workflows.engine.signals import StepFailed
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.chain import Entry
 from kontora_workflows.ledger.entries import Head
+from kontora_workflows.ledger.open_writes import open_writes
 from kontora_workflows.ledger.run import Claim
 
 #: What took less than this may be done again, so that it is only noted, in seconds.
@@ -85,6 +86,10 @@ class Journal:
     def all(self, kind: str) -> list[Entry]:
         """Every entry of a kind, in order."""
         return [entry for entry in self._entries if entry.kind == kind]
+
+    def open_writes(self) -> list[Entry]:
+        """The intents of writes of which nothing says how they ended."""
+        return open_writes(self._entries)
 
     def entry(self, seq: int) -> Entry:
         """The entry with this seq, of those known here."""

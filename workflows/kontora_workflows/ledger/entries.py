@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import Entry, canonical, entry_hash, seal
 from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.open_writes import KINDS, open_writes
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
@@ -209,6 +210,12 @@ class Entries:
         query = select(tables.entries).where(entries.run_id == run_id, entries.key == key, entries.kind.in_(kinds))
         row = connection.execute(query.order_by(entries.seq.desc()).limit(1)).one_or_none()
         return _entry(row) if row else None
+
+    def open_writes_in(self, connection: Connection, run_id: str) -> list[Entry]:
+        """The intents of a run's open writes, inside an open transaction."""
+        entries = tables.entries.c
+        query = select(tables.entries).where(entries.run_id == run_id, entries.kind.in_(KINDS)).order_by(entries.seq)
+        return open_writes(_entry(row) for row in connection.execute(query))
 
     def of_kind(self, run_ids: Sequence[str], kind: str) -> list[Entry]:
         """Entries of one kind in some runs, in the order they were written."""

@@ -259,14 +259,24 @@ class Runs:
     # --- from outside --------------------------------------------------------------------------------------------
 
     def end_idle(self, run_id: str, state: str, failure: Failure, *, by: str) -> bool:
-        """End a run that nobody works on (cancelled, out of time, poison). False if it ended or runs meanwhile."""
+        """End a run that nobody works on (cancelled, out of time, poison). False if it ended or runs meanwhile.
+
+        One with a write of which nobody knows how it ended is left to the next worker, which looks it up first; if no
+        worker could (poison), it is recorded as unknown.
+        """
         idle = or_(
             R.state.in_(("queued", "waiting", "needs_review")), and_(R.state == "running", R.lease_until < Now())
         )
         with self._database.write("run.end") as connection:
             row = connection.execute(select(R.id).where(R.id == run_id, idle).with_for_update()).one_or_none()
-            if row is None:
+            open_ = self._entries.open_writes_in(connection, run_id) if row else []
+            if row is None or (open_ and state != "failed"):
                 return False
+            for intent in open_:
+                told = {name: intent.data[name] for name in ("tool", "instance")}
+                self._entries.append_fact(
+                    connection, run_id, "tool.unknown", intent.key, {**told, "why": failure.message}
+                )
             error = None if state == "cancelled" else canonical(failure.as_json())
             columns = {"state": state, "error": error, "finished_at": Now(), "waiting_for": None, "fence": R.fence + 1}
             body = {"state": state, "error": failure.as_json(), "by": by}
@@ -275,7 +285,10 @@ class Runs:
             return True
 
     def request_cancel(self, run_id: str, *, by: str) -> Run:
-        """Ask a run and its children to stop. Those that nobody works on are cancelled at once."""
+        """Ask a run and its children to stop. Those that nobody works on are cancelled at once.
+
+        What is not reached here (this process dies, a child is started at the same moment) the sweeper stops.
+        """
         reason = Failure("cancelled", f"Cancelled by {by}.")
         for run in self.family(run_id):
             if run.ended:
@@ -287,9 +300,27 @@ class Runs:
                     .values(cancel_requested_at=Now())
                 )
                 if asked.rowcount:
-                    self._entries.append_fact(connection, run.id, "cancel.requested", body={"by": by})
+                    # It wakes the run: a worker that is about to let it wait has not heard of this yet.
+                    self._entries.append_fact(connection, run.id, "cancel.requested", body={"by": by}, wake=True)
             self.end_idle(run.id, "cancelled", reason, by=by)
         return self.get(run_id)
+
+    def request_cancel_in(self, connection: Connection, run_id: str, *, by: str) -> None:
+        """Ask one run to stop, inside an open transaction. Its worker hears of it; without one, the sweeper ends it."""
+        asked = connection.execute(
+            update(tables.runs)
+            .where(R.id == run_id, R.cancel_requested_at.is_(None), R.state.not_in(ENDED))
+            .values(cancel_requested_at=Now())
+        )
+        if asked.rowcount:
+            self._entries.append_fact(connection, run_id, "cancel.requested", body={"by": by})
+
+    def to_cancel(self) -> list[str]:
+        """Runs that were asked to stop and that nobody works on."""
+        idle = R.state.in_(("queued", "waiting", "needs_review"))
+        with self._database.read() as connection:
+            query = select(R.id).where(R.cancel_requested_at.is_not(None), idle)
+            return list(connection.execute(query).scalars())
 
     def resume(self, run_id: str, *, by: str) -> Run:
         """Queue a failed, timed-out or reviewed run again; what is in its ledger is not repeated."""
@@ -311,7 +342,20 @@ class Runs:
                 **self._free(),
             }
             self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
+            self._ask_again(connection, run_id)
             return self._get(connection, run_id)
+
+    def _ask_again(self, connection: Connection, run_id: str) -> None:
+        """What was withdrawn when the run ended is as it was: a question with all its time again, or a yes."""
+        approvals = tables.approvals.c
+        values = {
+            "state": case((approvals.decided_at.is_(None), "pending"), else_="approved"),
+            "version": approvals.version + 1,
+            "expires_at": Now() + (approvals.expires_at - approvals.requested_at),
+            "requested_at": Now(),
+        }
+        withdrawn = (approvals.run_id == run_id, approvals.state == "withdrawn")
+        connection.execute(update(tables.approvals).where(*withdrawn).values(**values))
 
     def settle(self, run_id: str, key: str, *, done: bool, result: Any, by: str) -> Run:
         """Say how a write of unknown outcome ended, as a person looked it up, and queue the run again.
@@ -417,6 +461,24 @@ class Runs:
         """Whether a run has been due for so long and nobody took it."""
         with self._database.read() as connection:
             return bool(connection.execute(select(exists().where(_due(for_ms)))).scalar())
+
+    def to_stop(self) -> list[Run]:
+        """Idle runs that were asked to stop."""
+        query = select(tables.runs).where(R.cancel_requested_at.is_not(None), R.state.in_(("queued", "waiting")))
+        with self._database.read() as connection:
+            return [Run.of(row) for row in connection.execute(query)]
+
+    def orphans(self) -> list[Run]:
+        """Children that go on although their parent was cancelled or passed its deadline."""
+        parent = tables.runs.alias()
+        query = (
+            select(tables.runs)
+            .join(parent, R.parent_id == parent.c.id)
+            .where(parent.c.state.in_(("cancelled", "timed_out")), R.state.in_(("queued", "waiting", "running")))
+            .where(R.cancel_requested_at.is_(None))
+        )
+        with self._database.read() as connection:
+            return [Run.of(row) for row in connection.execute(query)]
 
     def held_by(self, owner_prefix: str) -> int:
         """How many runs the workers have whose name begins so."""
