@@ -21,6 +21,7 @@ R, E, P = tables.runs.c, tables.entries.c, tables.payloads.c
 
 #: So many runs are read in one go, as they are at one instant.
 _BATCH = 500
+_ROWS = 2_000
 #: From so many entries on it pays to start further processes.
 _MANY = 100_000
 
@@ -94,9 +95,8 @@ class Verification:
 
     def _batch(self, where: Where) -> list[Verified]:
         first = select(P.content).where(P.run_id == R.id, P.seq == 1).scalar_subquery().label("first_payload")
-        entries = (
-            select(tables.entries).where(where(E.run_id)).order_by(E.run_id, E.seq).execution_options(yield_per=5_000)
-        )
+        entries = select(tables.entries).where(where(E.run_id)).order_by(E.run_id, E.seq)
+        entries = entries.execution_options(yield_per=_ROWS)
         found = []
         with self._database.snapshot() as connection:
             runs = {row.id: row for row in connection.execute(select(tables.runs, first).where(where(R.id)))}
@@ -117,9 +117,9 @@ class Verification:
 def _payloads(connection: Connection, where: Where) -> dict[str, dict[int, str | None]]:
     """What the stored payloads come to, by run and entry."""
     found: dict[str, dict[int, str | None]] = {}
-    query = select(P.run_id, P.seq, P.salt, P.content).where(where(P.run_id)).execution_options(yield_per=500)
-    for run_id, seq, salt, content in connection.execute(query):
-        found.setdefault(run_id, {})[seq] = stored_payload(salt, content)
+    query = select(P.run_id, P.seq, P.salt, P.content).where(where(P.run_id)).order_by(P.run_id, P.seq)
+    for run_id, rows in groupby(connection.execute(query.execution_options(yield_per=_ROWS)), itemgetter(0)):
+        found[run_id] = {seq: stored_payload(salt, content) for _, seq, salt, content in rows}
     return found
 
 
