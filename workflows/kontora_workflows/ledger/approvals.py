@@ -221,9 +221,10 @@ class Approvals:
     def expire(self) -> int:
         """Turn every pending approval that is out of time into a no. Returns how many."""
         with self._database.write("approval.expired") as connection:
-            late = [
-                _approval(row) for row in connection.execute(_QUERY.where(A.state == "pending", A.expires_at < Now()))
-            ]
+            # Locked, so that two sweepers, or a sweeper and a person, do not both decide.
+            late_ones = _QUERY.where(A.state == "pending", A.expires_at < Now()).order_by(A.run_id)
+            rows = connection.execute(late_ones.with_for_update(of=tables.approvals, skip_locked=True))
+            late = [_approval(row) for row in rows]
             for approval in late:
                 self._settle(connection, approval, "expired", "the clock", "")
         return len(late)
