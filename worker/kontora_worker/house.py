@@ -93,7 +93,9 @@ class House:
     @cached_property
     def sweeper(self) -> Sweeper:
         """The sweeper of this process."""
-        return Sweeper(self.ledger, self.doors, self.sender, self.runnable)
+        # A message that was lost costs no more time than a worker that died.
+        resend_ms = int(min(10.0, self.settings.lease_s) * 1000)
+        return Sweeper(self.ledger, self.doors, self.sender, self.runnable, resend_ms)
 
     def workflow(self, name: str) -> Workflow:
         """A workflow by name, checked. Raises `UnknownWorkflow`, `WorkflowInvalid`."""
