@@ -28,9 +28,11 @@ check: $(DEV) ## lint, format, types, imports, house rules
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_house.py
 
-fix: $(DEV) ## repair what ruff can repair, and format
+fix: $(DEV) ## repair what ruff can repair, format, and write schema and reference anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m kontora_workflows.schema
+	$(BIN)/python tools/reference.py
 
 bench: $(DEV) ## measure runs per second and memory; nothing is judged
 	@$(BIN)/python bench/run.py $(ARGS)
