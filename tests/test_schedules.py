@@ -52,26 +52,6 @@ def test_a_schedule_that_cannot_fire_is_refused_in_words(cron: str, timezone: st
         next_fires(cron, timezone, instant("2026-11-20T12:00:00+00:00"))
 
 
-def test_three_sweepers_start_one_run_per_logical_time(ledger_url: str) -> None:
-    workflow = load_workflow(WORKFLOW, source="test.yaml")
-    with office(ledger_url) as here:
-        due = here.ledger.database.now() - 1000
-        schedule, new = here.ledger.schedules.add(
-            "notes", "* * * * *", "UTC", {}, next_at=due, origin="cli", principal="tester"
-        )
-        assert new
-        hole = Pigeonhole()
-        sweepers = [Sweeper(here.ledger, OneDoor(here.notebook), hole, lambda _: workflow) for _ in range(3)]
-        stale = here.ledger.schedules.due()
-        for sweeper in sweepers:
-            here.ledger.schedules.due = lambda: stale  # type: ignore[method-assign]  # all saw it due at once
-            sweeper.sweep()
-        (run,) = here.ledger.schedules.last_runs(schedule.id)
-        assert run.logical_at == due
-        assert run.inputs == {"as_of": logical_date(due, "UTC").isoformat()}
-        assert (here.ledger.schedules.get(schedule.id).next_at or 0) > due
-
-
 def test_the_sweeper_sends_what_the_broker_lost_and_ends_what_ran_out(ledger_url: str) -> None:
     workflow = load_workflow(WORKFLOW, source="test.yaml")
     with office(ledger_url) as here:

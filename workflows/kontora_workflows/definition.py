@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from kontora_agents.definition import AgentDefinition, ToolName
@@ -59,7 +59,28 @@ class Input(Form):
         return self.default is None
 
 
-class Schedule(Form):
+#: What a fire does while a run of the same schedule is still open.
+Overlap = Literal["skip", "queue_one", "allow", "cancel_running"]
+
+#: Which of the fires that nobody was there for are made up for.
+CatchUp = Literal["none", "latest", "all"]
+
+
+class SchedulePolicy(Form):
+    """How a schedule fires, besides when."""
+
+    overlap: Overlap = Field("skip", description="what a fire does while a run of this schedule is still open")
+    catch_up: CatchUp = Field("latest", description="which missed fires are made up for")
+    window: Duration = Field(timedelta(hours=24), description="a fire that is older than this is missed for good")
+    jitter: Duration | None = Field(None, description="a run begins up to this much later, always the same for a fire")
+    start: date | None = Field(None, description="the first day on which it fires")
+    end: date | None = Field(None, description="the last day on which it fires")
+    expect_within: Duration | None = Field(
+        None, description="a run that has not ended this long after its logical time raises an alert"
+    )
+
+
+class Schedule(SchedulePolicy):
     """When a workflow runs by itself: five fields of cron in an IANA time zone."""
 
     cron: str

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from kontora_workflows.cron import next_fires, time_zone
-from kontora_workflows.definition import Workflow
+from kontora_workflows.definition import SchedulePolicy, Workflow
+from kontora_workflows.firing import bounds
 from kontora_workflows.inputs import resolve_inputs
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.schedules import Schedule
@@ -19,6 +20,7 @@ def add_schedule(
     cron: str,
     timezone: str,
     given: Mapping[str, Any],
+    policy: SchedulePolicy | None = None,
     *,
     origin: Literal["file", "cli", "rest"],
     principal: str,
@@ -28,10 +30,34 @@ def add_schedule(
     `given` are inputs as typed; they are resolved at every fire, so that `today` is that day.
     Raises `ScheduleInvalid`, `InputsInvalid`, `LedgerUnavailable`.
     """
-    next_at = next_fires(cron, timezone, ledger.database.now())[0]
     resolve_inputs(workflow, given, today=datetime.now(time_zone(timezone)).date())
+    policy = policy or SchedulePolicy()
     return ledger.schedules.add(
-        workflow.name, cron, timezone, dict(given), next_at=next_at, origin=origin, principal=principal
+        workflow.name,
+        cron,
+        timezone,
+        dict(given),
+        policy=policy.model_dump(mode="json", include=set(SchedulePolicy.model_fields)),
+        expect_ms=int(policy.expect_within.total_seconds() * 1000) if policy.expect_within else None,
+        next_at=next_at(cron, timezone, policy, ledger.database.now()),
+        origin=origin,
+        principal=principal,
+    )
+
+
+def next_at(cron: str, timezone: str, policy: SchedulePolicy, now: int) -> int | None:
+    """The next logical time after `now` between the first and the last day; None if there is none any more."""
+    first, last = bounds(policy, timezone)
+    (fire,) = next_fires(cron, timezone, max(now, first - 1000))
+    return fire if fire < last else None
+
+
+def resume_schedule(ledger: Ledger, schedule_id: str) -> Schedule:
+    """Let a paused schedule fire again; what it would have fired meanwhile is not made up for."""
+    found = ledger.schedules.get(schedule_id)
+    policy = SchedulePolicy.model_validate(found.policy)
+    return ledger.schedules.resume(
+        schedule_id, next_at=next_at(found.cron, found.timezone, policy, ledger.database.now())
     )
 
 
@@ -56,7 +82,14 @@ def keep_file_schedules(ledger: Ledger, workflows: Iterable[Workflow], *, all_fi
     for workflow in workflows:
         for wanted in workflow.schedules:
             schedule, _ = add_schedule(
-                ledger, workflow, wanted.cron, wanted.timezone, wanted.inputs, origin="file", principal="workflow file"
+                ledger,
+                workflow,
+                wanted.cron,
+                wanted.timezone,
+                wanted.inputs,
+                wanted,
+                origin="file",
+                principal="workflow file",
             )
             kept.add(schedule.id)
     for schedule in ledger.schedules.all() if all_files else ():

@@ -26,16 +26,22 @@ class Start:
     idempotency_key: str | None = None
     schedule_id: str | None = None
     logical_at: int | None = None
+    delay_ms: int = 0
 
 
 def start_run(ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *, today: date) -> tuple[Run, bool]:
     """Store a run. Returns it, and whether it is new.
 
-    Raises `InputsInvalid`, `BindingMissing`, `UnknownKind`, `KeyReused`, `LedgerUnavailable`.
+    Raises what `prepare_run` raises, `KeyReused`, `LedgerUnavailable`.
     """
+    return ledger.runs.create(prepare_run(doors, workflow, start, today=today))
+
+
+def prepare_run(doors: Doors, workflow: Workflow, start: Start, *, today: date) -> NewRun:
+    """Resolve inputs and bind roles. Raises `InputsInvalid`, `BindingMissing`, `UnknownKind`."""
     inputs = resolve_inputs(workflow, start.given, today=today)
     roles = {name: {"interface": role.interface, "kind": role.kind} for name, role in workflow.roles.items()}
-    new = NewRun(
+    return NewRun(
         workflow=workflow.name,
         definition_hash=definition_hash(workflow),
         definition=canonical(json.loads(workflow.model_dump_json())),
@@ -45,8 +51,8 @@ def start_run(ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *,
         bindings=doors.bind(roles, start.bindings),
         schedule_id=start.schedule_id,
         logical_at=start.logical_at,
+        delay_ms=start.delay_ms,
         idempotency_key=start.idempotency_key,
         request_hash=digest([workflow.name, start.given, start.bindings]),
         deadline_ms=int(workflow.deadline.total_seconds() * 1000) if workflow.deadline else None,
     )
-    return ledger.runs.create(new)

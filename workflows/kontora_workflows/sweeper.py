@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kontora_workflows.cron import logical_date, next_fires
 from kontora_workflows.definition import Workflow
-from kontora_workflows.engine.ports import BindingMissing, Doors, Sender
+from kontora_workflows.engine.ports import Doors, Sender
 from kontora_workflows.engine.signals import MAX_ATTEMPTS
-from kontora_workflows.inputs import InputsInvalid
+from kontora_workflows.firing import Firing
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.run import Failure
-from kontora_workflows.ledger.schedules import Schedule
-from kontora_workflows.loader import WorkflowInvalid
-from kontora_workflows.starting import Start, start_run
-
-log = logging.getLogger("kontora.sweeper")
 
 
 @dataclass
@@ -35,7 +28,7 @@ class Sweeper:
         self.ledger.approvals.expire()
         self._end_overdue()
         self._stop()
-        self._fire()
+        Firing(self.ledger, self.doors, self.workflow_of).fire()
         return self._send()
 
     def _end_overdue(self) -> None:
@@ -63,28 +56,3 @@ class Sweeper:
         if ids and self.sender.send(ids):
             self.ledger.runs.mark_sent(ids)
         return len(ids)
-
-    def _fire(self) -> None:
-        for schedule in self.ledger.schedules.due():
-            try:
-                self._start(schedule)
-            except (LookupError, InputsInvalid, BindingMissing, WorkflowInvalid) as error:
-                log.error("schedule %s (%s) did not start: %s", schedule.id, schedule.workflow, error)
-            following = next_fires(schedule.cron, schedule.timezone, self.ledger.database.now())[0]
-            self.ledger.schedules.advance(schedule, following)
-
-    def _start(self, schedule: Schedule) -> None:
-        workflow = self.workflow_of(schedule.workflow)
-        assert schedule.next_at is not None
-        start = Start(
-            principal=schedule.principal,
-            trigger="schedule",
-            given=schedule.inputs,
-            schedule_id=schedule.id,
-            logical_at=schedule.next_at,
-        )
-        run, new = start_run(
-            self.ledger, self.doors, workflow, start, today=logical_date(schedule.next_at, schedule.timezone)
-        )
-        if new:
-            log.info("schedule %s fired run %s", schedule.id, run.id)

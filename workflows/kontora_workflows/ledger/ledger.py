@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kontora_workflows.ledger.alerts import Alerts
 from kontora_workflows.ledger.approvals import Approvals
 from kontora_workflows.ledger.artifacts import Artifacts
 from kontora_workflows.ledger.chain import Break
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries
+from kontora_workflows.ledger.fires import Fires
 from kontora_workflows.ledger.runs import Runs
 from kontora_workflows.ledger.schedules import Schedules
 from kontora_workflows.ledger.slots import Slots
@@ -33,6 +35,8 @@ class Ledger:
         self.approvals = Approvals(self.database, self.entries)
         self.artifacts = Artifacts(self.database, self.entries)
         self.schedules = Schedules(self.database)
+        self.fires = Fires(self.database)
+        self.alerts = Alerts(self.database)
         self.workers = Workers(self.database)
         self.slots = Slots(self.database)
 

@@ -116,6 +116,7 @@ class NewRun:
     idempotency_key: str | None = None
     request_hash: str | None = None
     deadline_ms: int | None = None
+    delay_ms: int = 0
     retry_of: str | None = None
     parent_id: str | None = None
     parent_step: str | None = None

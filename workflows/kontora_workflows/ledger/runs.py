@@ -107,7 +107,7 @@ class Runs:
         row = {
             name: getattr(new, name)
             for name in NewRun.__dataclass_fields__
-            if name not in ("definition", "inputs", "bindings", "deadline_ms")
+            if name not in ("definition", "inputs", "bindings", "deadline_ms", "delay_ms")
         }
         parent = self._get(connection, new.parent_id) if new.parent_id else None
         id_ = _child_id(new) if parent else f"run_{ULID()}"
@@ -122,8 +122,8 @@ class Runs:
             "fence": 0,
             "attempts": 0,
             "wakes": 0,
-            "due_at": now,
-            "deadline_at": now + new.deadline_ms if new.deadline_ms is not None else None,
+            "due_at": now + new.delay_ms,
+            "deadline_at": now + new.delay_ms + new.deadline_ms if new.deadline_ms is not None else None,
             "created_at": now,
             "head_seq": 0,
             "head_hash": GENESIS,
@@ -315,13 +315,6 @@ class Runs:
         if asked.rowcount:
             self._entries.append_fact(connection, run_id, "cancel.requested", body={"by": by})
 
-    def to_cancel(self) -> list[str]:
-        """Runs that were asked to stop and that nobody works on."""
-        idle = R.state.in_(("queued", "waiting", "needs_review"))
-        with self._database.read() as connection:
-            query = select(R.id).where(R.cancel_requested_at.is_not(None), idle)
-            return list(connection.execute(query).scalars())
-
     def resume(self, run_id: str, *, by: str) -> Run:
         """Queue a failed, timed-out or reviewed run again; what is in its ledger is not repeated."""
         with self._database.write("run.resumed") as connection:
@@ -365,6 +358,8 @@ class Runs:
         """
         with self._database.write("tool.settled") as connection:
             run = self._get(connection, run_id)
+            if run.erased:
+                raise NotResumable(f"The inputs of run {run_id} were erased: it cannot go on.")
             unknown = self._entries.last_in(connection, run_id, ("tool.unknown", "tool.settled", "tool.outcome"), key)
             if run.state != "needs_review" or unknown is None or unknown.kind != "tool.unknown":
                 raise NotResumable(f"Run {run_id} ({run.state}) has no write {key!r} whose outcome is unknown.")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
@@ -37,11 +37,16 @@ class Schedule:
     next_at: int | None
     principal: str
     created_at: int
+    policy: dict[str, Any]
+    expect_ms: int | None
+    paused_by: str | None
+    paused_at: int | None
 
 
 def _schedule(row: Row[Any]) -> Schedule:
     values = dict(row._mapping)
-    values["inputs"] = json.loads(values["inputs"])
+    for name in ("inputs", "policy"):
+        values[name] = json.loads(values[name])
     return Schedule(**values)
 
 
@@ -58,21 +63,27 @@ class Schedules:
         timezone: str,
         inputs: dict[str, Any],
         *,
-        next_at: int,
+        policy: dict[str, Any],
+        expect_ms: int | None,
+        next_at: int | None,
         origin: str,
         principal: str,
     ) -> tuple[Schedule, bool]:
-        """Store a schedule, the same one once. Returns it and whether it is new."""
+        """Store a schedule, the same one once; its policy may change. Returns it and whether it is new."""
         same = {"workflow": workflow, "cron": cron, "timezone": timezone, "inputs": canonical(inputs)}
-        row = {"id": f"sch_{ULID()}", "enabled": True, "origin": origin, "next_at": next_at, "principal": principal}
+        row = {"id": f"sch_{ULID()}", "enabled": True, "origin": origin, "principal": principal}
+        changing = {"policy": canonical(policy), "expect_ms": expect_ms, "next_at": next_at}
         try:
             with self._database.write() as connection:
-                connection.execute(tables.schedules.insert().values(**same, **row, created_at=Now()))
+                connection.execute(tables.schedules.insert().values(**same, **row, **changing, created_at=Now()))
             return self.get(row["id"]), True  # type: ignore[arg-type]
         except IntegrityError:
-            query = select(tables.schedules).where(*(S[name] == value for name, value in same.items()))
-            with self._database.read() as connection:
-                return _schedule(connection.execute(query).one()), False
+            known = [S[name] == value for name, value in same.items()]
+            with self._database.write("schedule.changed") as connection:
+                connection.execute(
+                    update(tables.schedules).where(*known, S.policy != changing["policy"]).values(**changing)
+                )
+                return _schedule(connection.execute(select(tables.schedules).where(*known)).one()), False
 
     def get(self, schedule_id: str) -> Schedule:
         """One schedule. Raises `UnknownSchedule`."""
@@ -94,20 +105,39 @@ class Schedules:
             connection.execute(tables.schedules.delete().where(S.id == schedule_id))
         return schedule
 
-    def due(self) -> list[Schedule]:
-        """Schedules whose next logical time has come."""
-        query = select(tables.schedules).where(S.enabled, S.next_at <= Now()).order_by(S.next_at)
+    def pause(self, schedule_id: str, *, by: str) -> Schedule:
+        """Let a schedule rest. Raises `UnknownSchedule`."""
+        values = {"enabled": False, "paused_by": by, "paused_at": Now()}
+        return self._set(schedule_id, {**values}, S.enabled)
+
+    def resume(self, schedule_id: str, *, next_at: int | None) -> Schedule:
+        """Let a schedule fire again from `next_at` on. Raises `UnknownSchedule`."""
+        values = {"enabled": True, "paused_by": None, "paused_at": None, "next_at": next_at}
+        return self._set(schedule_id, values, ~S.enabled)
+
+    def _set(self, schedule_id: str, values: dict[str, Any], if_: ColumnElement[bool]) -> Schedule:
+        with self._database.write("schedule.changed") as connection:
+            connection.execute(update(tables.schedules).where(S.id == schedule_id, if_).values(**values))
+        return self.get(schedule_id)
+
+    def due(self, now: int) -> list[Schedule]:
+        """Schedules whose next logical time has come at `now`."""
+        query = select(tables.schedules).where(S.enabled, S.next_at <= now).order_by(S.next_at)
         with self._database.read() as connection:
             return [_schedule(row) for row in connection.execute(query)]
 
-    def advance(self, schedule: Schedule, next_at: int | None) -> None:
-        """Move on after a fire, unless another sweeper did."""
-        with self._database.write() as connection:
-            connection.execute(
-                update(tables.schedules)
-                .where(S.id == schedule.id, S.next_at == schedule.next_at)
-                .values(next_at=next_at)
-            )
+    def lock(self, connection: Connection, schedule_id: str) -> None:
+        """Let nobody else fire a schedule until the transaction ends."""
+        connection.execute(select(S.id).where(S.id == schedule_id).with_for_update())
+
+    def move(self, connection: Connection, schedule: Schedule, next_at: int | None) -> bool:
+        """Move on to the next logical time. False if another process did, or the schedule was paused or removed."""
+        moved = connection.execute(
+            update(tables.schedules)
+            .where(S.id == schedule.id, S.next_at == schedule.next_at, S.enabled)
+            .values(next_at=next_at)
+        )
+        return moved.rowcount == 1
 
     def last_runs(self, schedule_id: str, limit: int = 10) -> list[Run]:
         """The newest runs that a schedule started."""

@@ -188,7 +188,45 @@ schedules = Table(
     Column("next_at", BigInteger),
     Column("principal", String(200), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("policy", Text, nullable=False),  # canonical JSON of a SchedulePolicy
+    Column("expect_ms", BigInteger),  # a run that has not ended so long after its logical time is late
+    Column("paused_by", String(200)),
+    Column("paused_at", BigInteger),
     UniqueConstraint("workflow", "cron", "timezone", "inputs", name="one_schedule_of_a_kind"),
+    Index("schedules_due", "enabled", "next_at"),
+)
+
+#: What became of every logical time of a schedule. `open`: its run has not come to rest yet.
+fires = Table(
+    "fires",
+    metadata,
+    Column("schedule_id", String(40), primary_key=True),
+    Column("logical_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", String(20), nullable=False),  # run | queued | skipped | missed | failed
+    Column("run_id", String(40)),
+    Column("reason", Text),
+    Column("open", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("fires_open", "open", "schedule_id", "logical_at"),
+)
+
+#: What somebody has to be told, once; kept until every channel took it or gave up.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("schedule_id", String(40), nullable=False),
+    Column("logical_at", BigInteger, nullable=False),
+    Column("workflow", String(100), nullable=False),
+    Column("run_id", String(40)),
+    Column("message", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("pending", Text, nullable=False),  # channels that have not taken it, comma-separated
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger),  # NULL once it is done with
+    UniqueConstraint("kind", "schedule_id", "logical_at", name="one_alert_of_a_kind"),
+    Index("alerts_due", "next_at"),
 )
 
 #: Who uses a limited connector or model right now. A place whose run moved on is free.

@@ -1,0 +1,222 @@
+"""Firing schedules: each logical time becomes one run, or is said to have become none. Any number may fire.
+
+One transaction moves a schedule on, starts its runs and says what became of each logical time; whoever comes second
+finds it moved. The clock is the database's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import Connection
+
+from kontora_workflows.cron import ScheduleInvalid, fires_until, logical_date, time_zone
+from kontora_workflows.definition import SchedulePolicy, Workflow
+from kontora_workflows.engine.ports import Doors
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.alerts import AlertKind
+from kontora_workflows.ledger.run import AT_REST, NewRun
+from kontora_workflows.ledger.schedules import Schedule
+from kontora_workflows.starting import Start, prepare_run
+
+log = logging.getLogger("kontora.sweeper")
+
+#: A fire that is found this late is on time all the same: sweeps have pauses. In milliseconds.
+ON_TIME_MS = 60_000
+#: Missed fires of one schedule that are looked at, newest first.
+_MOST = 1000
+
+
+@dataclass
+class Firing:
+    """Fires what is due. `workflow_of` gives a workflow by name; whatever it raises is why a fire failed."""
+
+    ledger: Ledger
+    doors: Doors
+    workflow_of: Callable[[str], Workflow]
+
+    def fire(self, now: int | None = None) -> None:
+        """Fire every schedule that is due at `now` (the database's clock), and look after what was fired before."""
+        now = self.ledger.database.now() if now is None else now
+        for schedule in self.ledger.schedules.due(now):
+            try:
+                self._fire(schedule, now)
+            except ScheduleInvalid as error:
+                log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
+        for id_ in self.ledger.fires.schedules_with_queued():
+            self._release(id_)
+        self._look_after(now)
+
+    def _fire(self, schedule: Schedule, now: int) -> None:
+        policy = SchedulePolicy.model_validate(schedule.policy)
+        assert schedule.next_at is not None
+        due, following = fires_until(schedule.cron, schedule.timezone, schedule.next_at, now, _MOST)
+        first, last = bounds(policy, schedule.timezone)
+        due = [at for at in due if first <= at < last]
+        chosen, missed = _chosen(policy, due, now)
+        prepared = {at: self._prepared(schedule, policy, at) for at in chosen}
+        with self.ledger.database.write("schedule.fired") as connection:
+            if not self.ledger.schedules.move(connection, schedule, following if following < last else None):
+                return
+            for at, why in missed.items():
+                self._miss(connection, schedule, at, why)
+            for at in chosen:
+                self.start_in(connection, schedule, policy, at, prepared[at])
+
+    def _prepared(self, schedule: Schedule, policy: SchedulePolicy, logical_at: int) -> NewRun | str:
+        """The run of a fire, or why there can be none."""
+        start = Start(
+            principal=schedule.principal,
+            trigger="schedule",
+            given=schedule.inputs,
+            schedule_id=schedule.id,
+            logical_at=logical_at,
+            delay_ms=_jitter(policy, schedule.id, logical_at),
+        )
+        try:
+            workflow = self.workflow_of(schedule.workflow)
+            return prepare_run(self.doors, workflow, start, today=logical_date(logical_at, schedule.timezone))
+        except Exception as error:  # a workflow, a connector or its plugin: the other schedules must not suffer
+            return str(error) or type(error).__name__
+
+    def start_in(
+        self, connection: Connection, schedule: Schedule, policy: SchedulePolicy, logical_at: int, run: NewRun | str
+    ) -> bool:
+        """Start the run of a fire as its policy says. False if this logical time was dealt with before."""
+        fires = self.ledger.fires
+        open_ = fires.open_runs(connection, schedule.id)
+        waits = open_ and policy.overlap == "queue_one" and fires.queued(connection, schedule.id) is None
+        if waits:
+            return fires.record(connection, schedule.id, logical_at, "queued")
+        if open_ and policy.overlap in ("skip", "queue_one"):
+            return fires.record(connection, schedule.id, logical_at, "skipped", reason=f"run {open_[0]} is still open")
+        if isinstance(run, str):
+            self._alert(connection, "not_started", schedule, logical_at, f"{schedule.workflow} did not start: {run}")
+            return fires.record(connection, schedule.id, logical_at, "failed", reason=run)
+        if not fires.record(connection, schedule.id, logical_at, "run"):
+            return False
+        for id_ in open_ if policy.overlap == "cancel_running" else ():
+            self.ledger.runs.request_cancel_in(connection, id_, by=f"schedule {schedule.id}")
+        created = self.ledger.runs.create_in(connection, run)
+        fires.run_of(connection, schedule.id, logical_at, created.id)
+        return True
+
+    def _miss(self, connection: Connection, schedule: Schedule, logical_at: int, why: str) -> None:
+        if self.ledger.fires.record(connection, schedule.id, logical_at, "missed", reason=why) and why == _TOO_LATE:
+            self._alert(connection, "missed", schedule, logical_at, f"{schedule.workflow} was not started in time.")
+
+    # --- by hand -------------------------------------------------------------------------------------------------
+
+    def run_now(self, schedule: Schedule) -> bool:
+        """Fire a schedule now, outside its cadence. False if its policy skipped it."""
+        now = self.ledger.database.now()
+        policy = SchedulePolicy.model_validate(schedule.policy)
+        run = self._prepared(schedule, policy, now)
+        with self.ledger.database.write("schedule.run_now") as connection:
+            return self.start_in(connection, schedule, policy, now, run)
+
+    def backfill(self, schedule: Schedule, logical_times: Sequence[int]) -> int:
+        """Make up for logical times that became nothing, oldest first, however many are open. Returns how many."""
+        policy = SchedulePolicy.model_validate(schedule.policy).model_copy(update={"overlap": "allow"})
+        made = 0
+        for at in sorted(logical_times):
+            run = self._prepared(schedule, policy, at)
+            with self.ledger.database.write("schedule.backfilled") as connection:
+                self.ledger.fires.forget_missed(connection, schedule.id, at)
+                made += self.start_in(connection, schedule, policy, at, run)
+        return made
+
+    # --- afterwards ----------------------------------------------------------------------------------------------
+
+    def _release(self, schedule_id: str) -> None:
+        """Start the fire that waited for the run before it, if that came to rest."""
+        schedule = self.ledger.schedules.get(schedule_id)
+        policy = SchedulePolicy.model_validate(schedule.policy)
+        with self.ledger.database.write("schedule.released") as connection:
+            self.ledger.schedules.lock(connection, schedule_id)
+            at = self.ledger.fires.queued(connection, schedule_id)
+            if at is None or self.ledger.fires.open_runs(connection, schedule_id):
+                return
+            run = self._prepared(schedule, policy, at)
+            if isinstance(run, str):
+                self._alert(connection, "not_started", schedule, at, f"{schedule.workflow} did not start: {run}")
+                self.ledger.fires.fail(connection, schedule_id, at, run)
+                return
+            created = self.ledger.runs.create_in(connection, run)
+            self.ledger.fires.run_of(connection, schedule_id, at, created.id)
+
+    def _look_after(self, now: int) -> None:
+        """Raise alerts for runs that ended badly, or that have not ended when they were expected."""
+        fires = self.ledger.fires.to_look_at(now)
+        schedules = {one.id: one for one in self.ledger.schedules.all()} if fires else {}
+        for fire in fires:
+            schedule, rests = schedules.get(fire.schedule_id), fire.state in AT_REST
+            with self.ledger.database.write("fire.settled") as connection:
+                if rests:
+                    self.ledger.fires.settle(connection, fire)
+                if schedule is None or fire.state in ("succeeded", "cancelled"):
+                    continue
+                kind: AlertKind = "run_failed" if rests else "never_came"
+                how = f"ended as {fire.state}" if rests else f"has not ended yet (it is {fire.state})"
+                said = f"{schedule.workflow} {how}: kontora runs show {fire.run_id}"
+                self._alert(connection, kind, schedule, fire.logical_at, said, fire.run_id)
+
+    def _alert(
+        self,
+        connection: Connection,
+        kind: AlertKind,
+        schedule: Schedule,
+        logical_at: int,
+        message: str,
+        run_id: str | None = None,
+    ) -> None:
+        self.ledger.alerts.raise_in(
+            connection,
+            kind,
+            schedule_id=schedule.id,
+            logical_at=logical_at,
+            workflow=schedule.workflow,
+            message=message,
+            run_id=run_id,
+        )
+
+
+_TOO_LATE = "nobody was there in time"
+
+
+def _chosen(policy: SchedulePolicy, due: list[int], now: int) -> tuple[list[int], dict[int, str]]:
+    """Which of the logical times that are due become runs, and why the others do not."""
+    window = ON_TIME_MS if policy.catch_up == "none" else max(ON_TIME_MS, _milliseconds(policy.window))
+    fresh = [at for at in due if now - at <= window]
+    missed = {at: _TOO_LATE for at in due if now - at > window}
+    if policy.catch_up == "latest":
+        missed |= dict.fromkeys(fresh[:-1], "a later fire stands for it")
+        fresh = fresh[-1:]
+    return fresh, missed
+
+
+def bounds(policy: SchedulePolicy, timezone: str) -> tuple[int, int]:
+    """The first instant of the first day, and the one after the last day, in the zone of the schedule."""
+    zone = time_zone(timezone)
+
+    def midnight(day: date) -> int:
+        return int(datetime.combine(day, time(), zone).timestamp() * 1000)
+
+    first = midnight(policy.start) if policy.start else 0
+    return first, midnight(policy.end + timedelta(days=1)) if policy.end else 2**62
+
+
+def _jitter(policy: SchedulePolicy, schedule_id: str, logical_at: int) -> int:
+    """How much later a run begins, in milliseconds: the same for a fire, whoever fires it."""
+    if policy.jitter is None:
+        return 0
+    drawn = int.from_bytes(hashlib.sha256(f"{schedule_id}:{logical_at}".encode()).digest()[:8], "big")
+    return drawn % (_milliseconds(policy.jitter) + 1)
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
