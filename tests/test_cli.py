@@ -175,6 +175,13 @@ def test_schedules_are_added_once_listed_foretold_and_removed(office: CommandLin
     assert added["next_at"].endswith("T23:00:00.000Z")  # two o'clock in Moscow
     assert len(office("schedules", "next", added["id"], "--json").document["next"]) == 5
     assert added["id"] in office("schedules", "list").stdout
+    assert office("schedules", "pause", added["id"], "--json").document["enabled"] is False
+    assert "paused" in office("schedules", "list").stdout
+    assert office("schedules", "resume", added["id"]).exit_code == 0
+    run = office("schedules", "run-now", added["id"], "--json").document
+    assert run["outcome"] == "run"
+    assert run["run"] in office("schedules", "show", added["id"]).stdout
+    office("runs", "cancel", run["run"])
     assert office("schedules", "remove", added["id"]).exit_code == 0
     assert office("schedules", "list", "--json").document["items"] == []
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kontora_workflows.ledger import Ledger, tables
 from kontora_workflows.scheduling import add_schedule
+from sqlalchemy import update
 
 from tests.rest_office import API, rest_office
 
@@ -32,10 +34,10 @@ def test_a_schedule_is_added_once_shown_and_forgotten(ledger_url: str, tmp_path:
 
 def test_a_fired_schedule_shows_its_runs(tmp_path: Path) -> None:
     with rest_office(tmp_path) as here:
-        path = here.client.post(f"{API}/schedules", json=NIGHTLY).headers["location"]
+        path = here.client.post(f"{API}/schedules", json={**NIGHTLY, "cron": "* * * * *"}).headers["location"]
         schedules = here.house.ledger.schedules
         (schedule,) = schedules.all()
-        schedules.advance(schedule, here.house.ledger.database.now() - 1)
+        make_due(here.house.ledger, schedule.id)
         here.house.sweeper.sweep()
         (run,) = here.client.get(path).json()["last_runs"]
         assert (run["trigger"], run["schedule"]) == ("schedule", schedule.id)
@@ -50,3 +52,32 @@ def test_what_a_workflow_file_asks_for_cannot_be_forgotten_here(tmp_path: Path) 
         )
         answer = here.client.delete(f"{API}/schedules/{schedule.id}")
         assert (answer.status_code, answer.json()["code"]) == (409, "kept_by_file")
+
+
+def test_a_schedule_is_paused_resumed_fired_by_hand_and_made_up_for(tmp_path: Path) -> None:
+    with rest_office(tmp_path) as here:
+        policy = {"overlap": "allow", "jitter": "5m", "expect_within": "6h"}
+        path = here.client.post(f"{API}/schedules", json={**NIGHTLY, "policy": policy}).headers["location"]
+        paused = here.client.post(f"{path}/pause").json()
+        assert (paused["enabled"], paused["paused_by"]) == (False, "local:operator")
+        assert paused["policy"]["overlap"] == "allow"
+        assert here.client.get(path).json()["next"] == []
+        assert here.client.post(f"{path}/resume").json()["enabled"] is True
+
+        whole = here.client.post(f"{path}/run-now").json()
+        assert [fire["outcome"] for fire in whole["last_fires"]] == ["run"]
+        when = {"first": "2026-11-02T00:00:00Z", "last": "2026-11-06T00:00:00Z"}
+        assert here.client.post(f"{path}/backfill", json=when).json() == {"fires": 4, "started": 4}
+        assert here.client.post(f"{path}/backfill", json=when).json() == {"fires": 4, "started": 0}
+        years = {"first": "2000-01-01T00:00:00Z", "last": "2026-01-01T00:00:00Z"}
+        answer = here.client.post(f"{path}/backfill", json=years)
+        assert (answer.status_code, answer.json()["code"]) == (422, "too_many_fires")
+
+
+def make_due(ledger: Ledger, schedule_id: str) -> None:
+    """Let the next fire of a schedule be a second ago."""
+    with ledger.database.write() as connection:
+        here = tables.schedules.c.id == schedule_id
+        connection.execute(
+            update(tables.schedules).where(here).values(next_at=ledger.database.now() // 60_000 * 60_000)
+        )

@@ -274,7 +274,10 @@ class ScheduleDocument(Document):
     timezone: str
     inputs: dict[str, Any]
     enabled: bool
+    paused_by: str | None
+    paused_at: Instant | None
     origin: str
+    policy: dict[str, Any] = Field(description="overlap, catch_up, window, jitter, start, end, expect_within")
     next_at: Instant | None
     principal: str
     created_at: Instant

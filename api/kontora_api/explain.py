@@ -22,7 +22,7 @@ from kontora_workflows.ledger.runs import KeyReused, NotResumable, UnknownRun
 from kontora_workflows.ledger.schedules import UnknownSchedule
 from kontora_workflows.loader import WorkflowInvalid
 from kontora_workflows.retrying import NotRetryable
-from kontora_workflows.scheduling import KeptByFile
+from kontora_workflows.scheduling import KeptByFile, TooMany
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -145,6 +145,7 @@ TOLD: dict[type[Exception], Callable[[Any], Refused]] = {
     KeyReused: _plain("key_reused"),
     ScheduleInvalid: _plain("schedule_invalid"),
     KeptByFile: _plain("kept_by_file"),
+    TooMany: _plain("too_many_fires"),
     ConnectorError: _connector,
     ModelError: _model,
     LedgerUnavailable: _ledger,

@@ -266,6 +266,13 @@ _WORKFLOWS = _kinds(
         "Take it out of the file.",
     ),
     ProblemKind(
+        "too_many_fires",
+        422,
+        "More fires would be made up for than anybody means.",
+        "One backfill makes up for a thousand fires at most.",
+        "Make up for them in parts.",
+    ),
+    ProblemKind(
         "schedule_invalid",
         422,
         "The schedule cannot be used.",

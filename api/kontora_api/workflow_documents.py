@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from kontora_workflows.catalog import SHIPPED, Broken
-from kontora_workflows.definition import Workflow, definition_hash
+from kontora_workflows.cron import next_fires
+from kontora_workflows.definition import SchedulePolicy, Workflow, definition_hash
+from kontora_workflows.firing import bounds
 from kontora_workflows.inputs import inputs_schema
+from kontora_workflows.ledger import Ledger
 from kontora_workflows.loader import Loaded, Problem
 from kontora_workflows.validation import validate
 from pydantic import Field
@@ -120,8 +123,35 @@ class Workflows(Document):
     broken: list[BrokenFile]
 
 
+class FireDocument(Document):
+    """What became of one logical time: run, queued, skipped, missed or failed."""
+
+    logical_at: Instant
+    outcome: str
+    reason: str | None
+    run_id: str | None
+    state: str | None = Field(description="state of its run")
+
+
 class WholeSchedule(ScheduleDocument):
-    """One schedule, when it fires next, and how its last runs ended."""
+    """One schedule, when it fires next, and what became of its last fires."""
 
     next: list[Instant] = Field(description="the next five logical times")
+    last_fires: list[FireDocument] = Field(description="the ten newest")
     last_runs: list[RunSummary] = Field(description="the ten newest")
+
+    @classmethod
+    def whole(cls, ledger: Ledger, schedule_id: str) -> WholeSchedule:
+        """Describe a schedule and its fires. Raises `UnknownSchedule`."""
+        found = ledger.schedules.get(schedule_id)
+        policy = SchedulePolicy.model_validate(found.policy)
+        first, last = bounds(policy, found.timezone)
+        coming = next_fires(found.cron, found.timezone, max(ledger.database.now(), first - 1), 5)
+        return cls.model_validate(
+            {
+                **found.__dict__,
+                "next": [at for at in coming if at < last] if found.enabled else [],
+                "last_fires": ledger.fires.last(schedule_id),
+                "last_runs": [RunSummary.of(run) for run in ledger.schedules.last_runs(schedule_id)],
+            }
+        )

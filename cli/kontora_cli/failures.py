@@ -111,6 +111,9 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.ledger.approvals.AlreadyDecided": _Family(
         CONFIGURATION, "already_decided", "The approval cannot be decided again.", "kontora approvals list"
     ),
+    "kontora_workflows.scheduling.TooMany": _Family(
+        CONFIGURATION, "too_many_fires", "The backfill was not begun.", "kontora schedules backfill --help"
+    ),
     "kontora_workflows.scheduling.KeptByFile": _Family(
         CONFIGURATION, "kept_by_file", "The schedule cannot be removed here.", "kontora workflows list"
     ),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice, takewhile
 from typing import Any, Literal
 
-from kontora_workflows.cron import next_fires, time_zone
+from kontora_workflows.cron import fires, next_fires, time_zone
 from kontora_workflows.definition import SchedulePolicy, Workflow
 from kontora_workflows.firing import bounds
 from kontora_workflows.inputs import resolve_inputs
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.schedules import Schedule
+
+#: Fires that one backfill makes up for at most.
+MOST = 1000
 
 
 def add_schedule(
@@ -59,6 +63,20 @@ def resume_schedule(ledger: Ledger, schedule_id: str) -> Schedule:
     return ledger.schedules.resume(
         schedule_id, next_at=next_at(found.cron, found.timezone, policy, ledger.database.now())
     )
+
+
+class TooMany(ValueError):
+    """More fires would be made up for than anybody means."""
+
+
+def times_between(schedule: Schedule, first: datetime, last: datetime) -> list[int]:
+    """The logical times of a schedule from `first` to `last`, both included. Raises `TooMany`, `ScheduleInvalid`."""
+    until = int(last.timestamp() * 1000)
+    after = int(first.timestamp() * 1000) - 1
+    found = list(islice(takewhile(lambda at: at <= until, fires(schedule.cron, schedule.timezone, after)), MOST + 1))
+    if len(found) > MOST:
+        raise TooMany(f"There are more than {MOST} fires between these times; make up for them in parts.")
+    return found
 
 
 class KeptByFile(ValueError):

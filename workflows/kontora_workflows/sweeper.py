@@ -23,12 +23,17 @@ class Sweeper:
     workflow_of: Callable[[str], Workflow]
     resend_ms: int = 10_000
 
+    @property
+    def firing(self) -> Firing:
+        """What fires schedules."""
+        return Firing(self.ledger, self.doors, self.workflow_of)
+
     def sweep(self) -> int:
         """Do what is due; return how many run ids were sent."""
         self.ledger.approvals.expire()
         self._end_overdue()
         self._stop()
-        Firing(self.ledger, self.doors, self.workflow_of).fire()
+        self.firing.fire()
         return self._send()
 
     def _end_overdue(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kontora_workflows.engine.signals import StepFailed
 from kontora_workflows.ledger import Ledger
-from kontora_workflows.ledger.chain import Entry
+from kontora_workflows.ledger.chain import Entry, canonical
 from kontora_workflows.ledger.entries import Head
 from kontora_workflows.ledger.open_writes import open_writes
 from kontora_workflows.ledger.run import Claim
@@ -69,7 +69,7 @@ class Journal:
         self._entries.append(entry)
         self._last[(entry.kind, entry.key)] = entry
         if payload is not None:
-            self._payloads[entry.seq] = json.dumps(payload)
+            self._payloads[entry.seq] = canonical(payload)
 
     def payload(self, entry: Entry) -> Any:
         """The payload of an entry. Raises `StepFailed` when it was erased: a replay cannot go on without it."""
