@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -154,7 +154,7 @@ class House:
     def export(self, run_id: str) -> list[Path]:
         """Copy a run's artifacts to the `reports` folder of the data folder; return the paths."""
         paths = []
-        for artifact in self.ledger.artifacts.of_run(run_id):
+        for artifact in self.ledger.artifacts.of_run(run_id, erased=False):
             path = self.settings.home / "reports" / run_id / artifact.name
             if not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,6 +163,15 @@ class House:
                 part.replace(path)
             paths.append(path)
         return paths
+
+    def remove_copies(self, run_id: str, names: Iterable[str] | None = None) -> None:
+        """Remove copies that `export` made of a run's artifacts: those with these names, or all."""
+        folder = self.settings.home / "reports" / run_id
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if names is None or path.name in names:
+                path.unlink()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
     def close(self) -> None:
         """Let go of everything that was made."""

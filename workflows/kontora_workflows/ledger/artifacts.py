@@ -68,8 +68,9 @@ class Artifacts:
             raise UnknownArtifact(f"There is no artifact {artifact_id!r}, or it was erased.")
         return bytes(content)
 
-    def of_run(self, run_id: str) -> list[Artifact]:
-        """Artifacts of a run, in the order they were written."""
+    def of_run(self, run_id: str, *, erased: bool = True) -> list[Artifact]:
+        """Artifacts of a run, in the order they were written, with or without those whose content was erased."""
+        query = select(*_HEAD).where(F.run_id == run_id).order_by(F.created_at, F.id)
         with self._database.read() as connection:
-            rows = connection.execute(select(*_HEAD).where(F.run_id == run_id).order_by(F.created_at, F.id))
+            rows = connection.execute(query if erased else query.where(F.content.is_not(None)))
             return [Artifact(**row._mapping) for row in rows]

@@ -113,7 +113,7 @@ def _about_state(run: Row[Any], entries: _Noted) -> Iterator[tuple[int, str]]:
         if kind == "run.resumed":
             last, state, error = seq, "queued", None
         elif "state" in body and kind in ("run.state", "ledger.restored"):
-            last, state, error = seq, body["state"], body.get("error", error)
+            last, state, error = seq, body["state"], body.get("error")
         restored = body.get("restored_at", restored)
     # A wait that was over when it began, or that something from outside ended, is a place in the queue.
     if run.state != state and (run.state, state) != ("queued", "waiting"):

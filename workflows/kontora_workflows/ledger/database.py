@@ -18,6 +18,12 @@ from kontora_workflows.ledger.tables import Now
 REVISION = "0001"
 
 
+_IN_USE = (
+    "What was erased is gone from the ledger, and may still be read from the file by force: another process uses it. "
+    "Stop the workers, then do it again."
+)
+
+
 class LedgerUnavailable(Exception):
     """The ledger's database does not answer. The message says what to do; `detail` holds the driver's words."""
 
@@ -139,6 +145,25 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(7205759)"))
             config.attributes["connection"] = connection
             command.upgrade(config, REVISION)
+
+    def scrub(self) -> bool:
+        """Take what was deleted out of the files, too. False where that is for the database's owner to do.
+
+        Raises `LedgerUnavailable` when the file is in use for so long that it cannot be rewritten.
+        """
+        if self.dialect != "sqlite":
+            return False
+        connection: Any = self.engine.raw_connection()
+        try:
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise LedgerUnavailable(_IN_USE, detail=str(error)) from error
+        finally:
+            connection.close()
+        if busy:
+            raise LedgerUnavailable(_IN_USE)
+        return True
 
     def close(self) -> None:
         """Dispose of the connections."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from multiprocessing import get_context
 from operator import itemgetter
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
@@ -45,10 +44,18 @@ class Found:
     erased: int = 0
     breaks: list[Break] = field(default_factory=list)
 
-    def count(self, runs: int, entries: int, erased: int, breaks: Sequence[Break]) -> None:
-        """Add what was found elsewhere."""
+    def add(self, runs: int, entries: int, erased: int, breaks: Sequence[Break]) -> None:
+        """Add to what was found so far."""
         self.runs, self.entries, self.erased = self.runs + runs, self.entries + entries, self.erased + erased
         self.breaks += breaks
+
+    @classmethod
+    def of(cls, checked: Iterable[Verified]) -> Found:
+        """Count what came of checking some runs."""
+        found = cls()
+        for one in checked:
+            found.add(1, one.entries, one.erased, [one.broken] if one.broken else [])
+        return found
 
 
 class Verification:
@@ -83,14 +90,13 @@ class Verification:
             runs, entries = connection.execute(select(func.count(R.id), func.coalesce(func.sum(R.head_seq), 0))).one()
             shares = processes if entries >= _MANY else 1
             cuts = [_nth(connection, runs * share // shares) for share in range(1, shares)]
-        found, bounds = Found(), list(pairwise(["", *cuts, None]))
         if shares == 1:
-            found.count(*_share(self._database, "", None))
-            return found
+            return Found.of(self.of_range())
+        found, bounds = Found(), pairwise(["", *cuts, None])
         url = self._database.engine.url.render_as_string(hide_password=False)
         with ProcessPoolExecutor(shares, mp_context=get_context("spawn")) as pool:
             for share in [pool.submit(_elsewhere, url, after or "", last) for after, last in bounds]:
-                found.count(*share.result())
+                found.add(**vars(share.result()))
         return found
 
     def _batch(self, where: Where) -> list[Verified]:
@@ -138,18 +144,9 @@ def _nth(connection: Connection, position: int) -> str | None:
     return connection.execute(select(R.id).order_by(R.id).offset(position).limit(1)).scalar()
 
 
-def _share(database: Database, after: str, last: str | None) -> tuple[int, int, int, list[Break]]:
-    runs = entries = erased = 0
-    breaks = []
-    for one in Verification(database).of_range(after, last):
-        runs, entries, erased = runs + 1, entries + one.entries, erased + one.erased
-        breaks += [one.broken] if one.broken else []
-    return runs, entries, erased, breaks
-
-
-def _elsewhere(url: str, after: str, last: str | None) -> tuple[Any, ...]:
+def _elsewhere(url: str, after: str, last: str | None) -> Found:
     database = Database(url)
     try:
-        return _share(database, after, last)
+        return Found.of(Verification(database).of_range(after, last))
     finally:
         database.close()
