@@ -13,7 +13,14 @@ from kontora_cli.failures import FAMILIES
 from kontora_cli.main import app
 from kontora_connectors import ConnectorError
 from kontora_connectors.registry import interfaces_of, kinds, load
-from kontora_worker.settings import FROM_ENVIRONMENT, InstanceSettings, ModelSettings, Settings
+from kontora_worker.settings import (
+    FROM_ENVIRONMENT,
+    InstanceSettings,
+    MailSettings,
+    ModelSettings,
+    Settings,
+    WebhookSettings,
+)
 from kontora_workflows.definition import STEP_KINDS
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -33,12 +40,14 @@ def settings() -> Iterator[str]:
     yield from ["# Settings", "", (inspect.getdoc(inspect.getmodule(Settings)) or "").partition("\n\n")[2], ""]
     yield from ["| setting | environment | default | meaning |", "|-|-|-|-|"]
     for name, field in Settings.model_fields.items():
-        if name in ("origin", "connectors", "roles", "models", "file"):
+        if name in ("origin", "connectors", "roles", "models", "alerts", "file"):
             continue
         variable = f"`KONTORA_{name.upper()}`" if name in (*FROM_ENVIRONMENT, "home") else ""
         yield f"| `{name}` | {variable} | {_default(field)} | {field.description or ''} |"
     yield "| | `KONTORA_CONFIG` | `kontora.toml` here, else in the data folder | the file of settings |"
     yield from ["", "## `[models.NAME]`", "", inspect.getdoc(ModelSettings) or "", "", *_fields(ModelSettings)]
+    for channel, model in (("webhook", WebhookSettings), ("mail", MailSettings)):
+        yield from ["", f"## `[alerts.{channel}]`", "", inspect.getdoc(model) or "", "", *_fields(model)]
     yield from ["", "## `[roles]`", "", "Role of a workflow = name of a connector.", "", "## `[connectors.NAME]`", ""]
     yield f"{inspect.getdoc(InstanceSettings)} See [connectors](connectors.md)."
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from kontora_connectors import ConnectorError
+from kontora_connectors.letter import ascii_address
+from kontora_connectors.smtp import Security, SmtpConfig
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 
 class SettingsInvalid(Exception):
@@ -37,6 +40,56 @@ class InstanceSettings(BaseModel):
 
     kind: str
     limit: int | None = Field(None, ge=1, description="calls at once, on all machines together")
+
+
+class WebhookSettings(BaseModel):
+    """Where alerts are posted, in the form of Standard Webhooks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = Field(description="http:// or https://; a reference (env:NAME, file:/path) if it holds a token")
+    secret: SecretStr = Field(description="a reference: env:NAME or file:/path; `whsec_` and base64, or any text")
+
+
+class MailSettings(BaseModel):
+    """Who gets alerts by mail, and through which server; as in a connector of kind `smtp`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(min_length=1)
+    port: int = Field(0, ge=0, le=65535, description="0: 587 with starttls, 465 with tls, 25 without")
+    security: Security = Field("starttls", description="starttls, tls or none; there is no way back to an open line")
+    ca_file: Path | None = Field(None, description="certificates to trust instead of the system's, as PEM")
+    user: str = ""
+    password: SecretStr | None = Field(None, description="a reference: env:NAME or file:/path")
+    sender: str = Field(description="the address mails come from: `Kontora <kontora@acme.example>`")
+    recipients: list[str] = Field(min_length=1, description="who is told")
+
+    def connector(self, password: SecretStr | None) -> SmtpConfig:
+        """The same as settings of a connector that may write to nobody else. Raises `ValidationError`."""
+        given = self.model_dump(exclude={"recipients", "password"})
+        return SmtpConfig(**given, password=password, allowed_recipients=self.recipients, timeout_s=10)
+
+    @model_validator(mode="after")
+    def _fits_the_connector(self) -> Self:
+        try:
+            self.connector(self.password)
+            for recipient in self.recipients:
+                ascii_address(recipient)
+        except ValidationError as error:  # whose own text would show the password
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        except ConnectorError as error:
+            raise ValueError(error.message) from None
+        return self
+
+
+class AlertSettings(BaseModel):
+    """Who is told that a run of a schedule failed or never came, besides the log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    webhook: WebhookSettings | None = None
+    mail: MailSettings | None = None
 
 
 class Settings(BaseModel):
@@ -68,6 +121,7 @@ class Settings(BaseModel):
     connectors: dict[str, InstanceSettings] = Field(default_factory=dict)
     roles: dict[str, str] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)
+    alerts: AlertSettings = AlertSettings()
     #: Where each value came from, for `kontora config show`.
     origin: dict[str, str] = Field(default_factory=dict)
 

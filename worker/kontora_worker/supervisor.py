@@ -19,13 +19,16 @@ from kontora_agents.rehearsal.script import load_script
 from kontora_agents.rehearsal.server import Rehearsal
 from kontora_workflows.ledger.database import LedgerUnavailable
 
+from kontora_worker.alerting import Alerting
 from kontora_worker.house import REHEARSAL_URL, House, pool_name
-from kontora_worker.settings import for_child
+from kontora_worker.settings import for_child, read_secret
 
 log = logging.getLogger("kontora.worker")
 
 #: How long the pool may take to hand its runs back, in seconds.
 _GRACE_S = 20.0
+#: How long alerts that are being sent may take when we stop, in seconds; those that are not out are sent later.
+_ALERTS_S = 10.0
 #: How often workflow files are looked at for schedules, in seconds.
 _FILES_S = 60.0
 #: The version that workers tell.
@@ -40,6 +43,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._pool: subprocess.Popen[bytes] | None = None
         self._pool_started = self._look_at_files = 0.0
+        self._postman: threading.Thread | None = None
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Ask to stop; runs under way go back to the queue."""
@@ -50,6 +54,7 @@ class Supervisor:
         workers, name = self._house.ledger.workers, f"{socket.gethostname()}:{os.getpid()}"
         with ExitStack() as stack:
             stack.enter_context(_rehearsing(self._house))
+            stack.callback(self._wait_for_alerts)
             stack.callback(self._end_pool)
             while not self._stop.is_set():
                 self._keep_pool()
@@ -57,6 +62,7 @@ class Supervisor:
                     workers.seen(name, VERSION)
                     self._keep_schedules()
                     self._house.sweeper.sweep()
+                    self._send_alerts()
                     self._wake_the_deaf()
                     if self._until_idle and not self._house.ledger.runs.busy():
                         break
@@ -71,6 +77,17 @@ class Supervisor:
         if time.monotonic() >= self._look_at_files:
             self._house.keep_file_schedules()
             self._look_at_files = time.monotonic() + _FILES_S
+
+    def _send_alerts(self) -> None:
+        """Send what is due beside the sweeps: a receiver that is slow must not hold them up."""
+        if self._postman is None or not self._postman.is_alive():
+            alerting = Alerting(self._house.ledger.alerts, self._house.settings.alerts, read_secret)
+            self._postman = threading.Thread(target=alerting.deliver, name="alerts", daemon=True)
+            self._postman.start()
+
+    def _wait_for_alerts(self) -> None:
+        if self._postman is not None:
+            self._postman.join(_ALERTS_S)
 
     def _keep_pool(self) -> None:
         if self._pool is not None and self._pool.poll() is None:
