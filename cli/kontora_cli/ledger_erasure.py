@@ -43,6 +43,7 @@ def erase(
         if yes:
             try:
                 _erased(house, erasure.erase(found, by=principal(), cancel=cancel))
+                _elsewhere(house)
             except NotAtRest as busy:
                 raise _still_going_on(busy.run_ids, cancel) from None
     show(_document(found, yes), _listed(found), as_json=as_json)
@@ -59,6 +60,12 @@ def _erased(house: House, erased: list[Traces]) -> None:
         house.remove_copies(traces.run_id, traces.artifacts.values())
     if erased and not house.ledger.database.scrub():
         note(f"The old rows leave PostgreSQL's files with VACUUM FULL, {OWNER}.")
+
+
+def _elsewhere(house: House) -> None:
+    """Name the copies of the ledger that this command does not reach."""
+    for path in sorted(house.settings.home.glob("*.before-restore-*")):
+        note(f"{path} was not looked into; remove it when you no longer need it.")
 
 
 def _still_going_on(run_ids: list[str], cancelled: bool) -> CliError:

@@ -64,6 +64,10 @@ def restore(
         _copy(backup, part)
         restored = _marked(part, next_at, by)
         aside = _set_aside(ledger)
+        if aside is not None:  # whoever could open it before can open it again
+            before = aside.stat()
+            part.chmod(before.st_mode)
+            os.chown(part, before.st_uid, before.st_gid)
         part.replace(ledger)
     finally:
         for name in (part, *_beside(part)):

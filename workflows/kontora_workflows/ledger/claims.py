@@ -24,6 +24,7 @@ NOTED = frozenset(
         "ledger.restored",
         "approval.requested",
         "approval.edited",
+        "approval.agreed",
         "approval.decided",
         "artifact.written",
         "payload.erased",
@@ -127,11 +128,15 @@ def _about_state(run: Row[Any], entries: _Noted) -> Iterator[tuple[int, str]]:
 def _about_approvals(entries: _Noted, rows: dict[str, Row[Any]]) -> Iterator[tuple[int, str]]:
     said: dict[str, dict[str, Any]] = {}
     for seq, kind, _, key, body in entries.all:
-        one = said.setdefault(str(body.get("approval")), {"state": "pending"}) if kind.startswith("approval.") else {}
+        if not kind.startswith("approval."):
+            continue
+        one = said.setdefault(str(body.get("approval")), dict(_PENDING))
         if kind == "approval.requested":
             one |= {"key": key, "seq": seq, **{name: body.get(name) for name in _ASKED}}
         elif kind == "approval.edited":
-            one |= {"seq": seq, "arguments_hash": body.get("arguments_hash")}
+            one |= {"seq": seq, "arguments_hash": body.get("arguments_hash"), "agreed_by": None}
+        elif kind == "approval.agreed":
+            one |= {"agreed_by": body.get("by")}
         elif kind == "approval.decided":
             one |= {"state": body.get("decision"), "decided_by": body.get("by")}
     for id_, one in said.items():
@@ -147,6 +152,8 @@ def _about_approvals(entries: _Noted, rows: dict[str, Row[Any]]) -> Iterator[tup
     for row in rows.values():
         yield row.seq, f"approval {row.id} is there, and no entry asked for it"
 
+
+_PENDING = {"state": "pending", "decided_by": None, "agreed_by": None}
 
 #: States that an approval goes on to without an entry of its own: with its call, or with the end of its run.
 _LATER = {"pending": ("pending", "withdrawn"), "approved": ("approved", "used", "withdrawn")}

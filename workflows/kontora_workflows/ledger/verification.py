@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
-from multiprocessing import get_context
 from operator import itemgetter
+from subprocess import PIPE, Popen
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
@@ -23,6 +24,7 @@ _BATCH = 500
 _ROWS = 2_000
 #: From so many entries on it pays to start further processes.
 _MANY = 100_000
+_PROGRAM = "from kontora_workflows.ledger.verification import work; work()"
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,21 @@ class Verification:
             cuts = [_nth(connection, runs * share // shares) for share in range(1, shares)]
         if shares == 1:
             return Found.of(self.of_range())
-        found, bounds = Found(), pairwise(["", *cuts, None])
         url = self._database.engine.url.render_as_string(hide_password=False)
-        with ProcessPoolExecutor(shares, mp_context=get_context("spawn")) as pool:
-            for share in [pool.submit(_elsewhere, url, after or "", last) for after, last in bounds]:
-                found.add(**vars(share.result()))
+        asked = [(url, after, last) for after, last in pairwise(["", *cuts, None])]
+        workers = [Popen([sys.executable, "-c", _PROGRAM], stdin=PIPE, stdout=PIPE) for _ in asked]
+        found = Found()
+        for worker, share in zip(workers, asked, strict=True):
+            assert worker.stdin is not None
+            worker.stdin.write(pickle.dumps(share))  # the password in a URL is nobody's business
+            worker.stdin.close()
+        for worker in workers:
+            assert worker.stdout is not None
+            with worker:
+                answer = worker.stdout.read()
+            if worker.returncode:
+                raise RuntimeError("A process that verified a part of the ledger broke off.")
+            found.add(**vars(pickle.loads(answer)))
         return found
 
     def _batch(self, where: Where) -> list[Verified]:
@@ -144,9 +156,12 @@ def _nth(connection: Connection, position: int) -> str | None:
     return connection.execute(select(R.id).order_by(R.id).offset(position).limit(1)).scalar()
 
 
-def _elsewhere(url: str, after: str, last: str | None) -> Found:
+def work() -> None:
+    """Check the part of a ledger that stdin asks for, and answer on stdout."""
+    url, after, last = pickle.load(sys.stdin.buffer)
     database = Database(url)
     try:
-        return Found.of(Verification(database).of_range(after, last))
+        found = Found.of(Verification(database).of_range(after or "", last))
     finally:
         database.close()
+    sys.stdout.buffer.write(pickle.dumps(found))
