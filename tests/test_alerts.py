@@ -271,9 +271,10 @@ def test_a_channel_that_is_not_configured_any_more_is_not_waited_for(ledger: Led
 def test_the_log_has_an_alert_once_and_in_one_line(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     alert = alarm(ledger, message="it\n2026-11-25 ERROR forged")
     for _ in range(2):
-        alerting(ledger).deliver()
+        alerting(ledger, webhook={"url": f"http://127.0.0.1:{free_port()}", "secret": KEY}).deliver()
         become_due(ledger)
-    (record,) = caplog.records
+    assert tries_logged(caplog) == 2
+    (record,) = [one for one in caplog.records if "was not taken" not in one.getMessage()]
     assert (record.name, record.levelno) == ("kontora.alerts", logging.ERROR)
     assert record.getMessage() == f"alert {alert.id} (run_failed): it 2026-11-25 ERROR forged"
 
@@ -310,7 +311,22 @@ def test_a_ledger_that_does_not_answer_is_logged_and_not_raised(
     (nowhere := Ledger(f"sqlite:///{tmp_path / 'empty.db'}", migrate=False)).database.close()
     alerting(nowhere).deliver()
     nowhere.database.close()
-    assert "The ledger's database" in caplog.text
+    (record,) = caplog.records
+    assert "The ledger's database" in record.getMessage()
+    assert record.exc_info is None
+
+
+def test_what_nobody_foresaw_is_logged_by_name_alone_and_tried_again(
+    ledger: Ledger, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_reference: str) -> str:
+        raise RuntimeError("hunter2")
+
+    alarm(ledger)
+    Alerting(ledger.alerts, AlertSettings.model_validate(webhook(receiver)), broken).deliver()
+    assert "RuntimeError." in caplog.text
+    assert "hunter2" not in caplog.text
+    assert ledger.alerts.last()[0].pending == "webhook"
 
 
 # --- settings and the worker --------------------------------------------------------------------------------------
@@ -338,6 +354,7 @@ def test_settings_that_no_mail_can_be_sent_with_are_refused_without_their_secret
     assert said in str(raised.value)
     assert "alerts.mail" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_settings_of_alerts_do_not_show_their_secrets(receiver: Receiver) -> None:

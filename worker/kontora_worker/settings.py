@@ -76,7 +76,7 @@ class MailSettings(BaseModel):
             self.connector(self.password)
             for recipient in self.recipients:
                 ascii_address(recipient)
-        except ValidationError as error:  # whose own text would show the password
+        except ValidationError as error:  # whose own text has many lines, and speaks of another section
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         except ConnectorError as error:
             raise ValueError(error.message) from None
@@ -169,7 +169,7 @@ def load_settings(home: str | None = None) -> Settings:
         name = ".".join(map(str, first["loc"]))
         where = origin.get(str(first["loc"][0]), str(file))
         raise SettingsInvalid(
-            f"The setting {name!r} ({where}) is wrong: {first['msg']}. See docs/settings.md."
+            f"The setting {name!r} ({where}) is wrong: {first['msg']}. `kontora config show` lists them all."
         ) from None
 
 
