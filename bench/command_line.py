@@ -28,12 +28,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.py", description="Measures Kontora; judges nothing.")
     parser.add_argument("--quick", action="store_true", help="under a minute, rougher")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
-    parser.add_argument("--rounds", type=int, help="alternating rounds (5; quick: 3)")
-    parser.add_argument("--seconds", type=float, help="about how long each batch takes (2; quick: 0.7)")
+    parser.add_argument("--rounds", type=int, help="alternating rounds (5; quick: 2)")
+    parser.add_argument("--seconds", type=float, help="about how long each batch takes (2; quick: 0.5)")
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="contenders with it in their name")
     given = parser.parse_args()
-    given.rounds = max(1, given.rounds or (3 if given.quick else 5))
-    given.seconds = min(10.0, given.seconds or (0.7 if given.quick else 2.0))
+    given.rounds = max(1, given.rounds or (2 if given.quick else 5))
+    given.seconds = min(10.0, given.seconds or (0.5 if given.quick else 2.0))
     return given
 
 
