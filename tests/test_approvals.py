@@ -110,3 +110,13 @@ def test_a_run_that_fails_withdraws_what_it_asked(ledger_url: str) -> None:
         with pytest.raises(AlreadyDecided) as late:
             here.ledger.approvals.decide(asked.id, "approved", by="anna")
         assert late.value.approval.state == "withdrawn"
+
+
+def test_what_to_look_at_is_shown_with_the_question(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        text = TWO.replace("people: 2,", 'instructions: "Look at ${{ run.workflow }}.",')
+        here.work_until_rest(here.start(text))
+        asked = pending(here)
+        assert asked.instructions == "Look at notes."
+        other = {"text": "buy gold"}
+        assert here.ledger.approvals.edit(asked.id, other, digest(other), by="anna").instructions == "Look at notes."

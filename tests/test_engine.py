@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.approvals import AlreadyDecided
+from kontora_workflows.progress import progress
 from kontora_workflows.tool_calls import tool_calls
 from sqlalchemy import update
 
@@ -238,3 +239,10 @@ def make_due(here: Office, run_id: str) -> None:
     """Let the pause before a retry be over."""
     with here.ledger.database.write() as connection:
         connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(due_at=0))
+
+
+def test_a_run_that_succeeded_gives_the_outputs_that_its_workflow_names(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = here.start(READING + 'outputs: {all: "${{ steps.notes }}"}\n')
+        assert progress(here.ledger, run).outputs == {}
+        assert progress(here.ledger, here.work_until_rest(run)).outputs == {"all": []}

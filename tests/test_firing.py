@@ -124,9 +124,12 @@ def test_three_sweepers_race_over_a_year_and_each_fire_happens_once(here: Office
 
 def test_a_fire_that_was_started_is_not_started_again_after_a_crash(here: Office) -> None:
     found = at(here, schedule(here), hour_now(here))
-    stale = here.ledger.schedules.get(found.id)
-    firing(here).fire()
-    firing(here)._fire(stale, here.ledger.database.now())
+    stale, now = here.ledger.schedules.get(found.id), here.ledger.database.now()
+    late = firing(here)
+    ready = late._ready(stale, now)
+    assert ready is not None
+    firing(here).fire(now)
+    late._fire([ready])
     assert len(here.ledger.schedules.last_runs(found.id)) == 1
 
 

@@ -114,6 +114,7 @@ class RunDocument(RunSummary):
     bindings: dict[str, str]
     steps: list[Step]
     figures: list[Figure]
+    outputs: dict[str, Any] = Field(description="what the workflow names as its outputs, once the run succeeded")
     artifacts: list[ArtifactDocument]
     models: list[Model]
     rehearsal: bool = Field(description="some agent was scripted, not a language model")
@@ -142,6 +143,7 @@ class RunDocument(RunSummary):
             bindings=run.bindings,
             steps=[Step.model_validate(step) for step in progress.steps],
             figures=[Figure(**figure) for figure in progress.figures],
+            outputs=progress.outputs,
             artifacts=[ArtifactDocument.of(artifact) for artifact in artifacts],
             models=[Model(**model) for model in progress.models],
             rehearsal=progress.rehearsal,
@@ -249,6 +251,7 @@ class ApprovalDocument(Document):
     instance: str
     arguments: dict[str, Any] | None
     arguments_hash: str
+    instructions: str = Field(description="what to look at before deciding")
     untrusted: bool
     people: int = Field(description="how many different people have to agree")
     agreed_by: str | None = Field(description="who did, while another one is missing")

@@ -118,6 +118,7 @@ def _described(one: Approval) -> str:
         ("state", one.state),
         ("call", f"{one.tool} on {one.instance}"),
         ("title", one.title),
+        ("look at", one.instructions),
         ("run", one.run_id),
         ("asked", clock(one.requested_at)),
         ("expires to no", clock(one.expires_at) if one.state == "pending" else None),

@@ -89,7 +89,7 @@ def _connectors(house: House) -> Iterator[Finding]:
     from kontora_api.configured import connector_health
 
     if not house.doors.names():
-        yield Finding("connectors", "warning", "none is configured", "kontora init")
+        yield Finding("connectors", "warning", "none is configured", _settings_hint(house))
     for name in house.doors.names():
         next_ = f"kontora connectors check {name}"
         try:
@@ -105,11 +105,16 @@ def _models(house: House) -> Iterator[Finding]:
     from kontora_api.configured import models
 
     if "default" not in house.settings.models:
-        yield Finding("models", "warning", "no default model is configured: agents cannot work", "kontora init")
+        yield Finding("models", "warning", "no default model is configured: agents cannot work", _settings_hint(house))
     for one in models(house.settings.models):
         names = ", ".join(model.name for model in one.installed)
         next_ = "" if one.ok else "kontora models list"
         yield Finding(f"model {one.name}", "ok" if one.ok else "fails", one.detail or names, next_)
+
+
+def _settings_hint(house: House) -> str:
+    """Where something is missing in the settings: begin a file, or go on in the one that is there."""
+    return f"Add it to {house.settings.file}." if house.settings.file.is_file() else "kontora init"
 
 
 _SIGNS = {"ok": ("ok  ", "32"), "warning": ("note", "33"), "fails": ("FAIL", "31")}

@@ -12,7 +12,7 @@ from kontora_cli.options import Json
 from kontora_cli.output import note, show
 
 SETTINGS = """\
-# Settings of Kontora. Every one of them, with its default: docs/settings.md, or `kontora config show`.
+# Settings of Kontora. Every one of them, with its default: `kontora config show`.
 # An environment variable KONTORA_<NAME> goes before this file. Secrets do not belong here: write "env:NAME" or
 # "file:/path".
 

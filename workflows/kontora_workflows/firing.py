@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from kontora_workflows.cron import ScheduleInvalid, fires_until, logical_date, time_zone
 from kontora_workflows.definition import SchedulePolicy, Workflow
@@ -29,6 +31,19 @@ log = logging.getLogger("kontora.sweeper")
 ON_TIME_MS = 60_000
 #: Missed fires of one schedule that are looked at, newest first.
 _MOST = 1000
+#: Schedules that are fired in one transaction.
+_BATCH = 50
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What is to be written when a schedule fires: a run or why there is none, by logical time, and what was missed."""
+
+    schedule: Schedule
+    policy: SchedulePolicy
+    runs: dict[int, NewRun | str]
+    missed: dict[int, str]
+    next_at: int | None
 
 
 @dataclass
@@ -42,30 +57,41 @@ class Firing:
     def fire(self, now: int | None = None) -> None:
         """Fire every schedule that is due at `now` (the database's clock), and look after what was fired before."""
         now = self.ledger.database.now() if now is None else now
-        for schedule in self.ledger.schedules.due(now):
+        due = iter(self.ledger.schedules.due(now))
+        while batch := list(islice(due, _BATCH)):
+            ready = [found for found in (self._ready(schedule, now) for schedule in batch) if found is not None]
             try:
-                self._fire(schedule, now)
-            except ScheduleInvalid as error:
-                log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
+                self._fire(ready)
+            except DBAPIError:  # one of them hurts the others
+                for one in ready:
+                    self._fire([one])
         for id_ in self.ledger.fires.schedules_with_queued():
             self._release(id_)
         self._look_after(now)
 
-    def _fire(self, schedule: Schedule, now: int) -> None:
+    def _ready(self, schedule: Schedule, now: int) -> _Ready | None:
+        """What firing a schedule at `now` comes to; None if it cannot fire at all."""
         policy = SchedulePolicy.model_validate(schedule.policy)
         assert schedule.next_at is not None
-        due, following = fires_until(schedule.cron, schedule.timezone, schedule.next_at, now, _MOST)
+        try:
+            due, following = fires_until(schedule.cron, schedule.timezone, schedule.next_at, now, _MOST)
+        except ScheduleInvalid as error:
+            log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
+            return None
         first, last = bounds(policy, schedule.timezone)
-        due = [at for at in due if first <= at < last]
-        chosen, missed = _chosen(policy, due, now)
-        prepared = {at: self._prepared(schedule, policy, at) for at in chosen}
+        chosen, missed = _chosen(policy, [at for at in due if first <= at < last], now)
+        runs = {at: self._prepared(schedule, policy, at) for at in chosen}
+        return _Ready(schedule, policy, runs, missed, following if following < last else None)
+
+    def _fire(self, batch: Iterable[_Ready]) -> None:
+        """Fire some schedules in one transaction; those that another process moved on meanwhile are left alone."""
         with self.ledger.database.write("schedule.fired") as connection:
-            if not self.ledger.schedules.move(connection, schedule, following if following < last else None):
-                return
-            for at, why in missed.items():
-                self._miss(connection, schedule, at, why)
-            for at in chosen:
-                self.start_in(connection, schedule, policy, at, prepared[at])
+            for one in batch:
+                if self.ledger.schedules.move(connection, one.schedule, one.next_at):
+                    for at, why in one.missed.items():
+                        self._miss(connection, one.schedule, at, why)
+                    for at, run in one.runs.items():
+                        self.start_in(connection, one.schedule, one.policy, at, run)
 
     def _prepared(self, schedule: Schedule, policy: SchedulePolicy, logical_at: int) -> NewRun | str:
         """The run of a fire, or why there can be none."""

@@ -9,10 +9,11 @@ from typing import Any, Literal
 from kontora_workflows.definition import Step, Workflow
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.chain import Entry
-from kontora_workflows.ledger.run import Run
+from kontora_workflows.ledger.run import AT_REST, Run
 from kontora_workflows.reports.definition import Text
 
-StepState = Literal["pending", "running", "finished", "skipped"]
+#: `stopped`: the run came to rest in the middle of it.
+StepState = Literal["pending", "running", "stopped", "finished", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Progress:
 
     steps: list[StepProgress]
     figures: list[dict[str, str]]
+    outputs: dict[str, Any]
     models: list[dict[str, Any]]
 
     @property
@@ -61,8 +63,8 @@ def progress(ledger: Ledger, run: Run) -> Progress:
         figures += result.get("figures", []) if step.kind == "report" else []
         said = {name: result[name] for name in _SAID if name in result} if step.kind == "agent" else {}
         started = last.get(("step.started", step.id))
-        steps.append(_step(step, started, finished, said))
-    return Progress(steps, figures, _models(ledger, run))
+        steps.append(_step(step, started, finished, said, rests=run.state in AT_REST))
+    return Progress(steps, figures, _outputs(ledger, run, entries), _models(ledger, run))
 
 
 def _result(finished: Entry | None, payloads: dict[int, str | None]) -> dict[str, Any]:
@@ -71,8 +73,10 @@ def _result(finished: Entry | None, payloads: dict[int, str | None]) -> dict[str
     return result if isinstance(result, dict) else {}
 
 
-def _step(step: Step, started: Entry | None, finished: Entry | None, said: dict[str, Any]) -> StepProgress:
-    state: StepState = "running" if started else "pending"
+def _step(
+    step: Step, started: Entry | None, finished: Entry | None, said: dict[str, Any], *, rests: bool
+) -> StepProgress:
+    state: StepState = ("stopped" if rests else "running") if started else "pending"
     if finished:
         state = "skipped" if finished.data.get("skipped") else "finished"
     return StepProgress(
@@ -84,6 +88,15 @@ def _step(step: Step, started: Entry | None, finished: Entry | None, said: dict[
         finished_at=finished.at if finished else None,
         said=said,
     )
+
+
+def _outputs(ledger: Ledger, run: Run, entries: list[Entry]) -> dict[str, Any]:
+    """What a run that succeeded gave as a whole; empty if it was erased."""
+    if run.state != "succeeded":
+        return {}
+    text = ledger.entries.payloads(run.id, [entries[-1].seq]).get(entries[-1].seq)
+    outputs: dict[str, Any] = json.loads(text).get("outputs", {}) if text else {}
+    return outputs
 
 
 def _models(ledger: Ledger, run: Run) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ class Call:
     untrusted: bool = False
     again: bool = False
     people: int = 1
+    instructions: str = ""
     unasked_in: tuple[Zone, ...] = ()
 
     @property

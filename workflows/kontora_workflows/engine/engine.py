@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from kontora_agents.runner import AgentRunner
 
@@ -81,7 +82,7 @@ class Engine:
         """Work on a claimed run and hand it on. False if it, or a child of it, may be due again at once."""
         runs, head = self.ledger.runs, journal.head
         try:
-            output = self._execute(journal, pulse)
+            steps, outputs = self._execute(journal, pulse)
         except Wait as wait:
             runs.leave(head, claim.run.wakes, waiting_for=wait.what, until=wait.until, resource=wait.resource)
             return False
@@ -108,17 +109,18 @@ class Engine:
             why = f"A defect of Kontora stopped the run: {type(error).__name__}."
             runs.finish(head, "failed", failure=Failure("defect", why, "Please report it with the worker's log."))
         else:
-            runs.finish(head, "succeeded", output={"steps": output})
+            runs.finish(head, "succeeded", output={"steps": steps, "outputs": outputs})
         return True
 
-    def _execute(self, journal: Journal, pulse: Pulse) -> dict[str, object]:
+    def _execute(self, journal: Journal, pulse: Pulse) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Do what is left to do; returns the results by step, and the outputs."""
         if journal.run.replay_version != REPLAY_VERSION:
             why = f"The run began under replay version {journal.run.replay_version}; this Kontora has {REPLAY_VERSION}."
             raise StepFailed("engine_changed", why, "Let a worker of the older version finish it, or start a new run.")
         workflow = self._workflow(journal.run.definition_hash)
         execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner, self._loop)
         try:
-            return execution.go()
+            return execution.go(), execution.outputs()
         finally:
             execution.close()
 

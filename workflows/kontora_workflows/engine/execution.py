@@ -36,6 +36,7 @@ from kontora_workflows.engine.report_writer import write_report
 from kontora_workflows.engine.scope import Scope
 from kontora_workflows.engine.signals import Cancelled, Retry, StepFailed, TimedOut, Wait
 from kontora_workflows.references import ReferenceFailed
+from kontora_workflows.reports.definition import Text
 
 
 class Execution:
@@ -79,6 +80,12 @@ class Execution:
             self._caller.close_writes()
             raise
         return dict(self.scope.values["steps"])
+
+    def outputs(self) -> dict[str, Any]:
+        """What the run as a whole gives, once its steps are done. Raises `StepFailed`."""
+        if self.journal.run.parent_id is not None:
+            return {}
+        return {name: self._resolve(text) for name, text in self.workflow.outputs.items()}
 
     def _step(self, step: BaseStep) -> None:
         done = self.journal.recorded("step.finished", step.id)
@@ -166,19 +173,17 @@ class Execution:
 
     def _approval(self, step: ApprovalStep) -> dict[str, Any]:
         asked = step.approval
-        title = (
-            asked.title if isinstance(asked.title, str) else (asked.title.get("en") or next(iter(asked.title.values())))
-        )
         expires = _milliseconds(asked.expires_after)
         call = Call(
             step.id,
             asked.call,
             self.scope.fill(asked.with_),
-            title=str(self.scope.fill(title)),
+            title=str(self.scope.fill(_in_english(asked.title))),
             expires_in_ms=expires,
             untrusted=True,
             again=True,
             people=asked.people,
+            instructions=str(self.scope.fill(_in_english(asked.instructions or ""))),
         )
         return self._decided(step, call, "result")
 
@@ -229,6 +234,11 @@ class Execution:
         body = {"model": chosen.name, "server": chosen.server, "rehearsal": chosen.rehearsal}
         self.journal.note("plan", path, body)
         return chosen
+
+
+def _in_english(text: Text) -> str:
+    """A text in the language of approvals."""
+    return text if isinstance(text, str) else text.get("en") or next(iter(text.values()))
 
 
 def _milliseconds(duration: timedelta) -> int:

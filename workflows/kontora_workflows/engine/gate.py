@@ -137,6 +137,7 @@ class Gate:
             untrusted=call.untrusted,
             expires_in_ms=call.expires_in_ms,
             people=call.people,
+            instructions=call.instructions,
         )
         self._journal.ledger.approvals.request(self._journal.head, self._journal.run.root_id, request)
 

@@ -51,6 +51,7 @@ class Request:
     untrusted: bool
     expires_in_ms: int
     people: int = 1
+    instructions: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,13 @@ class Approval:
     decided_by: str | None
     comment: str | None
     arguments: dict[str, Any] | None
+    instructions: str
 
 
 def _approval(row: Row[Any]) -> Approval:
     values = dict(row._mapping)
-    content = values.pop("content")
-    return Approval(**values, arguments=json.loads(content)["arguments"] if content else None)
+    content = json.loads(values.pop("content") or "{}")
+    return Approval(**values, arguments=content.get("arguments"), instructions=content.get("instructions", ""))
 
 
 _QUERY = select(tables.approvals, tables.payloads.c.content).join_from(
@@ -111,7 +113,11 @@ class Approvals:
             "people": request.people,
             "expires_in_ms": request.expires_in_ms,
         }
-        payload = {"title": request.title, "arguments": request.arguments}
+        payload = {
+            "title": request.title,
+            "arguments": request.arguments,
+            "instructions": request.instructions,
+        }
         with self._database.write("approval.requested") as connection:
             entry = self._entries.append_in(connection, head, "approval.requested", request.key, body, payload=payload)
             row = {
@@ -188,7 +194,11 @@ class Approvals:
             approval = self._open(connection, approval_id, version)
             if approval is not None:
                 body = {"approval": approval.id, "by": by, "arguments_hash": arguments_hash}
-                payload = {"title": approval.title, "arguments": arguments}
+                payload = {
+                    "title": approval.title,
+                    "arguments": arguments,
+                    "instructions": approval.instructions,
+                }
                 entry = self._entries.append_fact(
                     connection, approval.run_id, "approval.edited", approval.key, body, payload=payload
                 )
