@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
@@ -202,14 +202,7 @@ class Connector(Generic[ConfigT]):
     @classmethod
     def tools(cls) -> dict[str, Tool]:
         """Every tool by name, in the order of names. A method that overrides a tool of an interface is that tool."""
-        found: dict[str, Tool] = {}
-        for name, method in sorted(inspect.getmembers(cls, inspect.isfunction)):
-            versions = [vars(base)[name] for base in cls.__mro__ if name in vars(base)]
-            marks = [version.__kontora_mark__ for version in versions if hasattr(version, "__kontora_mark__")]
-            if marks:
-                doc = next((version.__doc__ for version in versions if version.__doc__), "")
-                found[name] = Tool(name, method, marks[0], doc)
-        return found
+        return _tools(cls)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
 
     def check(self) -> Health:
         """Say whether the system answers. Override it; it must not change anything and returns, never raises."""
@@ -227,3 +220,16 @@ class Connector(Generic[ConfigT]):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@cache
+def _tools(cls: type[Connector[Any]]) -> dict[str, Tool]:
+    """The tools of a class, looked up once: their schemas are made once then, too."""
+    found: dict[str, Tool] = {}
+    for name, method in sorted(inspect.getmembers(cls, inspect.isfunction)):
+        versions = [vars(base)[name] for base in cls.__mro__ if name in vars(base)]
+        marks = [version.__kontora_mark__ for version in versions if hasattr(version, "__kontora_mark__")]
+        if marks:
+            doc = next((version.__doc__ for version in versions if version.__doc__), "")
+            found[name] = Tool(name, method, marks[0], doc)
+    return found

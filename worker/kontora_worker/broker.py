@@ -11,6 +11,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from kontora_workflows.failpoints import passing
 
+from kontora_worker.folder_transport import SCHEME
 from kontora_worker.settings import Settings
 
 log = logging.getLogger("kontora.broker")
@@ -52,7 +53,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
     for name in ("queue", "processed", "control"):
         Path(folder / name).mkdir(parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": f"{SCHEME}://",
         "broker_transport_options": {
             "data_folder_in": str(folder / "queue"),
             "data_folder_out": str(folder / "queue"),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from kontora_agents.rehearsal.script import load_script
@@ -43,6 +44,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._pool: subprocess.Popen[bytes] | None = None
         self._pool_started = self._look_at_files = 0.0
+        self._rubbish = ""
         self._postman: threading.Thread | None = None
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -55,6 +57,7 @@ class Supervisor:
         with ExitStack() as stack:
             stack.enter_context(_rehearsing(self._house))
             stack.callback(self._wait_for_alerts)
+            self._rubbish = stack.enter_context(TemporaryDirectory(prefix="kontora-pool-", ignore_cleanup_errors=True))
             stack.callback(self._end_pool)
             while not self._stop.is_set():
                 self._keep_pool()
@@ -92,7 +95,11 @@ class Supervisor:
     def _keep_pool(self) -> None:
         if self._pool is not None and self._pool.poll() is None:
             return
-        environment = {**for_child(self._house.settings), "KONTORA_CONCURRENCY": str(self._concurrency)}
+        environment = {
+            **for_child(self._house.settings),
+            "KONTORA_CONCURRENCY": str(self._concurrency),
+            "TMPDIR": self._rubbish,  # a pool that is ended leaves folders in there
+        }
         command = [sys.executable, "-m", "kontora_worker.celery_worker"]
         # A session of its own: Ctrl-C reaches us, and we end the pool in order.
         self._pool = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)

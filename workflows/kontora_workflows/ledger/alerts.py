@@ -21,7 +21,7 @@ A = tables.alerts.c
 AlertKind = Literal["run_failed", "not_started", "missed", "never_came"]
 
 #: Tries before an alert is given up, and the pause after the first one, which doubles, in milliseconds.
-_MOST, _PAUSE_MS = 12, 5_000
+_MOST, _PAUSE_MS = 12, 30_000
 
 
 @dataclass(frozen=True)
