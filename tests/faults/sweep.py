@@ -1,0 +1,146 @@
+"""The crash-point sweep: every named place of every story, and everything that can happen there.
+
+`python -m tests.faults.sweep --folder DIR --erp URL --model URL --verdicts FILE`, started by the driver. It is a process
+without threads, because it forks one process per case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tests.faults import crash
+from tests.faults.crash import ACTIONS, Case, DoesNotEnd, Stage, write_verdict
+from tests.faults.empty_ledgers import PostgresLedgers, SqliteLedgers
+from tests.faults.stories import STORIES, Story
+
+#: Places that are passed at every look of the sweeper, of a heartbeat or of the cast: once is enough.
+_POLLED = ("approval.expired", "run.heartbeat", "slot.taken", "slot.freed")
+#: No case takes longer, in seconds.
+_LONGEST_S = 60.0
+#: What a forked process would otherwise import anew.
+_IMPORTS = (
+    "autogen_agentchat.agents",
+    "kontora_agents.chat_client",
+    "kontora_agents.toolbox",
+    "kontora_agents.autogen_runner",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "tests.faults.connector",
+)
+
+
+def cases(stage: Stage, stories: Iterable[Story], level: str) -> Iterator[Case]:
+    """The cases of some stories.
+
+    `quick`: everything at each place once, in the first story that passes it. `usual`: besides, each story is killed
+    and frozen once at each of its places, and the first one killed at every passing. `exhaustive`: all of it.
+    """
+    passed: set[str] = set()
+    for number, story in enumerate(stories):
+        try:
+            places = crash.trace(stage, story)
+        except DoesNotEnd as error:
+            print(error, file=sys.stderr, flush=True)
+            continue
+        new = {place for place, _ in places} - passed
+        passed |= new
+        for place, nth in places:
+            if place.startswith("test.") or (nth > 1 and place in _POLLED):
+                continue
+            if level == "exhaustive" or (nth == 1 and place in new):
+                actions = ACTIONS
+            elif level == "quick":
+                actions = ()
+            elif nth == 1:
+                actions = ("kill", "freeze")
+            else:
+                actions = ("kill",) if number == 0 else ()
+            for action in actions:
+                yield Case(story, place, nth, action)
+
+
+class Pool:
+    """Plays cases in so many processes at once and appends their verdicts to a file."""
+
+    def __init__(self, stage: Stage, verdicts: Path, jobs: int) -> None:
+        self._stage, self._verdicts, self._jobs = stage, verdicts, jobs
+        self._running: dict[int, tuple[Case, float]] = {}
+
+    def play(self, wanted: Sequence[Case]) -> int:
+        """Play all; return how many did not come to a verdict."""
+        failed = 0
+        for number, case in enumerate(wanted):
+            while len(self._running) >= self._jobs:
+                failed += self._reap()
+            pid = os.fork()
+            if not pid:
+                self._child(case, f"case{number}-{os.getpid()}")
+            self._running[pid] = (case, time.monotonic())
+        while self._running:
+            failed += self._reap()
+        return failed
+
+    def _child(self, case: Case, name: str) -> None:
+        code = 1
+        try:
+            os.setpgid(0, 0)
+            line = write_verdict(crash.play(self._stage, case, name)) + "\n"
+            with self._verdicts.open("ab", buffering=0) as file:
+                file.write(line.encode())
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> int:
+        """Wait for one case to end; return 1 if it gave no verdict."""
+        while True:
+            for pid, (case, started) in list(self._running.items()):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if not ended and time.monotonic() - started > _LONGEST_S:
+                    os.killpg(pid, 9)
+                    ended, status = os.waitpid(pid, 0)
+                if ended:
+                    del self._running[pid]
+                    if status:
+                        print(f"{case.name}: no verdict", file=sys.stderr, flush=True)
+                    return int(bool(status))
+            time.sleep(0.005)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    for name in ("--folder", "--erp", "--model", "--verdicts"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--postgres")
+    parser.add_argument("--only", action="append", default=[], metavar="WORD")
+    parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--level", choices=("quick", "usual", "exhaustive"), default="usual")
+    given = parser.parse_args()
+    for name in _IMPORTS:
+        importlib.import_module(name)
+    folder = Path(given.folder)
+    ledgers = PostgresLedgers(given.postgres) if given.postgres else SqliteLedgers(folder)
+    stage = Stage(folder, given.erp, given.model, ledgers.make, ledgers.drop)
+    crash.warm_up(stage, STORIES["order"])
+    wanted = [
+        case
+        for case in cases(stage, STORIES.values(), given.level)
+        if not given.only or any(word in case.name for word in given.only)
+    ]
+    print(f"{len(wanted)} cases", file=sys.stderr, flush=True)
+    gc.freeze()
+    return 1 if Pool(stage, Path(given.verdicts), given.jobs).play(wanted) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
