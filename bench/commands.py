@@ -40,7 +40,7 @@ def measure(times: int, environment: dict[str, str], say: Callable[[str], None])
     commands: dict[str, Callable[[], float]] = {
         BASELINE: lambda: _finished([sys.executable, "-c", "pass"], environment),
         "kontora --help": lambda: _finished([*_KONTORA, "--help"], environment),
-        "kontora serve, until /healthz answers": lambda: _serving(
+        "API start, until /healthz answers": lambda: _serving(
             environment, Path(environment["KONTORA_HOME"]) / "serve.log"
         ),
     }
