@@ -23,8 +23,9 @@ from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.run import AT_REST
 
 from tests.faults import cast
+from tests.faults.adapter import Finding, Report
 from tests.faults.cast import LEASE_S, Broken, Cast
-from tests.faults.invariants import Findings, Inspection
+from tests.faults.invariants import Inspection
 from tests.faults.stories import Story
 from tests.faults.witness import Witness
 
@@ -224,10 +225,10 @@ def _take_over(player: Player, victim: int) -> None:
 def _ahead_of_ledger(stage: Stage, url: str, reference: str) -> list[str]:
     """Calls that the ERP saw and of which the dead process left no intent in the ledger."""
     found = _inspect(stage, url, reference, at_rest=False)
-    return [one.where for one in found.breaks if one.invariant == "I3"]
+    return [one.where for one in found.findings if one.invariant == "I3"]
 
 
-def _inspect(stage: Stage, url: str, reference: str, *, at_rest: bool) -> Findings:
+def _inspect(stage: Stage, url: str, reference: str, *, at_rest: bool) -> Report:
     ledger = Ledger(url, migrate=False)
     try:
         witness = Witness.of(stage.erp_diary, stage.model_diary, reference)
@@ -246,16 +247,17 @@ def _judge(stage: Stage, case: Case, url: str, reference: str) -> Verdict:
         ledger.close()
     state = ",".join(run.state for run in roots) or "none"
     if len(roots) != 1:
-        found.say("I1", reference, f"{len(roots)} runs were started for one request")
+        found.findings.append(Finding("I1", reference, f"{len(roots)} runs were started for one request"))
     elif roots[0].state in AT_REST and state not in case.story.ends:
-        found.say("I1", roots[0].id, f"it is {state}: {roots[0].error}")
+        found.findings.append(Finding("I1", roots[0].id, f"it is {state}: {roots[0].error}"))
     if state == "succeeded":
         booked = Witness.of(stage.erp_diary, prefix=reference).booked()
         for end in case.story.booked:
             if booked[reference + end] != 1:
-                found.say("I2", reference + end, f"the run succeeded and it was booked {booked[reference + end]} times")
+                why = f"the run succeeded and it was booked {booked[reference + end]} times"
+                found.findings.append(Finding("I2", reference + end, why))
     facts = asdict(found)
-    breaks = facts.pop("breaks")
+    breaks = facts.pop("findings")
     return Verdict(case.name, False, state, 0.0, facts, breaks)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from kontora_workflows.ledger import Ledger, tables
@@ -12,6 +11,7 @@ from kontora_workflows.ledger.chain import Entry
 from kontora_workflows.ledger.run import AT_REST, ENDED, Run
 from sqlalchemy import func, select
 
+from tests.faults.adapter import Finding, Report
 from tests.faults.witness import Witness
 
 #: The invariants, as docs/faults.md names them.
@@ -33,57 +33,33 @@ _ROUNDING_MS = 3
 MOST_CLAIMS = 40
 
 
-@dataclass(frozen=True)
-class Break:
-    """An invariant that does not hold."""
-
-    invariant: str
-    where: str
-    why: str
-
-
-@dataclass
-class Findings:
-    """What was looked at, and what is wrong. `calls` reached a foreign system, `unknown` were given to a person."""
-
-    runs: int = 0
-    writes: int = 0
-    calls: int = 0
-    unknown: int = 0
-    reconciled: int = 0
-    lost: int = 0
-    duplicates: int = 0
-    breaks: list[Break] = field(default_factory=list)
-
-    def say(self, invariant: str, where: str, why: str) -> None:
-        """Take note of a break."""
-        self.breaks.append(Break(invariant, where, why))
-
-
 class Inspection:
     """Checks the runs of one ledger against a witness. `lease_ms` bounds how late a worker hears of a cancel."""
 
     def __init__(self, ledger: Ledger, witness: Witness, *, lease_ms: float, at_rest: bool = True) -> None:
         self._ledger, self._witness, self._lease_ms, self._at_rest = ledger, witness, lease_ms, at_rest
-        self.findings = Findings()
+        self.findings = Report()
         self._intents: dict[tuple[str, str], list[Entry]] = {}
 
-    def of_runs(self, run_ids: Iterable[str]) -> Findings:
+    def of_runs(self, run_ids: Iterable[str]) -> Report:
         """Check families of runs, by the ids of those that were started."""
         for root_id in run_ids:
             for run in self._ledger.runs.family(root_id):
                 self._run(run)
             for run_id, broken in self._ledger.verify(root_id):
                 if broken is not None:
-                    self.findings.say("I6", run_id, f"entry {broken.seq}: {broken.why}")
+                    self._say("I6", run_id, f"entry {broken.seq}: {broken.why}")
         self._before_every_call()
         self._models()
         self._fires()
         self.findings.duplicates = self._witness.duplicates()
         for reference, count in self._witness.booked().items():
             if count > 1:
-                self.findings.say("I2", reference, f"it was booked {count} times")
+                self._say("I2", reference, f"it was booked {count} times")
         return self.findings
+
+    def _say(self, invariant: str, where: str, why: str) -> None:
+        self.findings.findings.append(Finding(invariant, where, why))
 
     # --- one run -------------------------------------------------------------------------------------------------
 
@@ -92,22 +68,23 @@ class Inspection:
         found.runs += 1
         if self._at_rest and run.state not in AT_REST:
             found.lost += 1
-            found.say("I1", run.id, f"it is {run.state}")
+            self._say("I1", run.id, f"it is {run.state}")
         entries = self._ledger.entries.of_run(run.id)
         payloads = self._ledger.entries.payloads(run.id)
         self._fences(run, entries)
         self._ends(run, entries)
         self._calls(run, entries, payloads)
         self._decisions(run, entries)
+        found.recoveries += list(_recoveries(entries))
         claims = sum(e.kind == "run.state" and e.data["state"] == "running" for e in entries)
         if claims > MOST_CLAIMS:
-            found.say("I9", run.id, f"it was claimed {claims} times")
+            self._say("I9", run.id, f"it was claimed {claims} times")
 
     def _fences(self, run: Run, entries: Sequence[Entry]) -> None:
         highest = 0
         for entry in entries:
             if entry.fence < highest:
-                self.findings.say("I5", run.id, f"entry {entry.seq} has fence {entry.fence} after {highest}")
+                self._say("I5", run.id, f"entry {entry.seq} has fence {entry.fence} after {highest}")
             highest = max(highest, entry.fence)
 
     def _ends(self, run: Run, entries: Sequence[Entry]) -> None:
@@ -116,11 +93,11 @@ class Inspection:
             if entry.kind in ("run.resumed", "run.retried"):
                 ended = ""
             elif ended and entry.kind in ("run.state", "tool.intended", "tool.outcome", "step.finished"):
-                self.findings.say("I6", run.id, f"it was {ended}, and then came entry {entry.seq}: {entry.kind}")
+                self._say("I6", run.id, f"it was {ended}, and then came entry {entry.seq}: {entry.kind}")
             if entry.kind == "run.state" and entry.data["state"] in ENDED:
                 ended = entry.data["state"]
         if run.state in ENDED and ended != run.state:
-            self.findings.say("I6", run.id, f"its head says {run.state}, its chain says {ended or 'not ended'}")
+            self._say("I6", run.id, f"its head says {run.state}, its chain says {ended or 'not ended'}")
 
     def _calls(self, run: Run, entries: Sequence[Entry], payloads: dict[int, str | None]) -> None:
         open_: dict[str, Entry] = {}
@@ -146,14 +123,14 @@ class Inspection:
                 unknown.pop(key, None)
         if run.state in AT_REST:
             for key, entry in open_.items():
-                self.findings.say("I4", run.id, f"{run.state}, and nothing says how {key} (entry {entry.seq}) ended")
+                self._say("I4", run.id, f"{run.state}, and nothing says how {key} (entry {entry.seq}) ended")
 
     def _write(self, run: Run, intent: Entry, is_unknown: bool, cancelled: Entry | None) -> None:
         self.findings.writes += 1
         if is_unknown:
-            self.findings.say("I4", run.id, f"{intent.key} was unknown and is meant again at entry {intent.seq}")
+            self._say("I4", run.id, f"{intent.key} was unknown and is meant again at entry {intent.seq}")
         if cancelled is not None and intent.at > cancelled.at + self._lease_ms / 4 + 500:
-            self.findings.say("I8", run.id, f"{intent.key} was meant {intent.at - cancelled.at} ms after the cancel")
+            self._say("I8", run.id, f"{intent.key} was meant {intent.at - cancelled.at} ms after the cancel")
 
     def _outcome(self, run: Run, outcome: Entry, payloads: dict[int, str | None]) -> None:
         body = outcome.data
@@ -162,14 +139,14 @@ class Inspection:
         self.findings.reconciled += body["outcome"] == "reconciled"
         result = json.loads(payloads[outcome.seq] or "{}").get("result") or {}
         if not self._witness.booked()[result.get("reference", "")]:
-            self.findings.say("I2", run.id, f"{outcome.key} is recorded as {body['outcome']} and is not in the system")
+            self._say("I2", run.id, f"{outcome.key} is recorded as {body['outcome']} and is not in the system")
 
     def _decisions(self, run: Run, entries: Sequence[Entry]) -> None:
         decided: set[str] = set()
         for entry in entries:
             if entry.kind == "approval.decided":
                 if entry.data["approval"] in decided:
-                    self.findings.say("I6", run.id, f"{entry.data['approval']} was decided twice")
+                    self._say("I6", run.id, f"{entry.data['approval']} was decided twice")
                 decided.add(entry.data["approval"])
 
     # --- across runs ---------------------------------------------------------------------------------------------
@@ -181,7 +158,7 @@ class Inspection:
                 intents = sorted(entry.at for entry in self._intents.get((effect, reference), ()))
                 for number, call in enumerate(calls, 1):
                     if sum(at <= call["at"] + _ROUNDING_MS for at in intents) < number:
-                        self.findings.say("I3", reference, f"{effect} {number} was made before its intent was recorded")
+                        self._say("I3", reference, f"{effect} {number} was made before its intent was recorded")
 
     def _models(self) -> None:
         with self._ledger.database.read() as connection:
@@ -192,7 +169,7 @@ class Inspection:
             if event["what"] == "asked":
                 self.findings.calls += 1
                 if not any(at <= event["at"] + _ROUNDING_MS for at in first):
-                    self.findings.say("I3", event["reference"], "a model was asked before the question was recorded")
+                    self._say("I3", event["reference"], "a model was asked before the question was recorded")
 
     def _fires(self) -> None:
         runs = tables.runs.c
@@ -201,4 +178,22 @@ class Inspection:
             fires: list[Any] = list(connection.execute(query.group_by(runs.schedule_id, runs.logical_at)))
         for schedule, at, count in fires:
             if count > 1:
-                self.findings.say("I7", f"{schedule} at {at}", f"it started {count} runs")
+                self._say("I7", f"{schedule} at {at}", f"it started {count} runs")
+
+
+#: What others write into the chain of a run that a worker holds.
+_FROM_OUTSIDE = ("approval.decided", "approval.edited", "cancel.requested", "child.ended", "run.resumed")
+
+
+def _recoveries(entries: Sequence[Entry]) -> Iterator[float]:
+    """Seconds between the last word of a claim that broke off and the next claim."""
+    last: Entry | None = None
+    for entry in entries:
+        if entry.kind in _FROM_OUTSIDE:
+            continue
+        if entry.kind == "run.state":
+            if entry.data["state"] == "running" and last is not None:
+                yield (entry.at - last.at) / 1000
+            last = entry if entry.data["state"] == "running" else None
+        elif last is not None:
+            last = entry

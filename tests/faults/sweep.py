@@ -1,7 +1,7 @@
 """The crash-point sweep: every named place of every story, and everything that can happen there.
 
-`python -m tests.faults.sweep --folder DIR --erp URL --model URL --verdicts FILE`, started by the driver. It is a process
-without threads, because it forks one process per case.
+`python -m tests.faults.sweep --folder DIR --erp URL --model URL --verdicts FILE`, started by the driver. It is a
+process without threads, because it forks one process per case.
 """
 
 from __future__ import annotations

@@ -1,0 +1,132 @@
+"""F1 to F9, F11, F34, F35: processes that die, freeze or are asked to end."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.faults.place import LEASE_S
+from tests.faults.scenarios import BOTH, PRODUCTION, fault
+from tests.faults.scene import Scene
+
+RUNS = 8
+#: How many processes die.
+DEATHS = 3
+
+
+def _die_at(scene: Scene, place: str, do: str = "kill group", *, job: str = "order") -> None:
+    """Let three pools die at a place, and two workers go on with what they leave."""
+    armed = scene.armed(place, do, times=DEATHS, program="celery_worker")
+    scene.submit(RUNS, job)
+    for _ in range(2):
+        scene.worker(**armed)
+    scene.fired()
+    scene.rest()
+
+
+@fault("F1", "kill -9 of a worker before its claim is committed")
+def before_the_claim(scene: Scene) -> None:
+    _die_at(scene, "run.claim.before")
+
+
+@fault("F2", "kill -9 after the claim, before the first step")
+def after_the_claim(scene: Scene) -> None:
+    _die_at(scene, "run.claim.after")
+
+
+@fault("F3", "kill -9 after the intent, before the call", quick=BOTH)
+def after_the_intent(scene: Scene) -> None:
+    _die_at(scene, "approval.used.after")
+
+
+@fault("F4", "kill -9 during the call: booked, and the answer is lost", quick=PRODUCTION)
+def during_the_call(scene: Scene) -> None:
+    scene.erp_fails({"do": "slow", "when": "after", "seconds": 1.0, "times": 200})
+    scene.submit(RUNS)
+    workers = [scene.worker() for _ in range(2)]
+    for number, worker in enumerate(workers, 1):
+        scene.until(scene.seen("booked", 2 * number), "a record was booked")
+        worker.kill()
+        scene.worker()
+    scene.rest()
+
+
+@fault("F5", "kill -9 after the call, before its outcome is committed")
+def before_the_outcome(scene: Scene) -> None:
+    _die_at(scene, "tool.outcome.before")
+
+
+@fault("F6", "kill -9 after the outcome, before the next step")
+def after_the_outcome(scene: Scene) -> None:
+    _die_at(scene, "tool.outcome.after")
+
+
+@fault("F7", "kill -9 after the last step, before the end is committed")
+def before_the_end(scene: Scene) -> None:
+    _die_at(scene, "run.finish.before")
+
+
+@fault("F8", "kill -9 after the end, before the message is done with")
+def after_the_end(scene: Scene) -> None:
+    _die_at(scene, "run.finish.after")
+
+
+@fault("F9", "kill -9 of one process of a pool", quick=PRODUCTION)
+def one_of_a_pool(scene: Scene) -> None:
+    _die_at(scene, "lookup.before", "kill")
+
+
+@fault("F11", "a worker is frozen for longer than its lease, and goes on", quick=PRODUCTION)
+def frozen(scene: Scene) -> None:
+    armed = scene.armed("call.before", "freeze", times=4, skip=RUNS, program="celery_worker")
+    scene.submit(RUNS)
+    zombies = [scene.worker(**armed) for _ in range(2)]
+    scene.fired()
+    scene.worker()
+    for _ in range(3):
+        for _ in range(int((LEASE_S + 1) / 0.1)):
+            scene.system.decide()
+            time.sleep(0.1)
+        for zombie in zombies:
+            zombie.send(signal.SIGCONT)
+    scene.rest()
+
+
+@fault("F34", "SIGTERM while a write is under way", quick=PRODUCTION)
+def asked_to_end(scene: Scene) -> None:
+    scene.erp_fails({"do": "slow", "when": "after", "seconds": 1.5, "times": 2})
+    references = scene.submit(2)
+    worker = scene.worker()
+    scene.until(scene.seen("booked", 1), "a record was booked")
+    heir = scene.worker()
+    scene.until(lambda: len(heir.below()) > 2, "the heir has a pool")
+    seconds = worker.terminate()
+    ended = time.monotonic()
+    scene.must(seconds < 10, "I10", f"a worker that was asked to end took {seconds:.1f} s")
+    taken = scene.until(lambda: all(_moved_on(scene, one) for one in references), "the heir has taken over")
+    scene.must(bool(taken) and time.monotonic() - ended < 3.0, "I10", "what was handed back was not taken over in 3 s")
+    scene.must(not scene.witness().duplicates(), "I2", "the write was torn and made again")
+    scene.rest()
+
+
+def _moved_on(scene: Scene, reference: str) -> bool:
+    """Whether another process has the run now, or it has gone on to its next wait or end."""
+    run = scene.system.run(reference)
+    return run.state != "running" or run.fence > 2
+
+
+@fault("F35", "a run kills every process that works on it; others beside it", quick=PRODUCTION)
+def poison(scene: Scene) -> None:
+    scene.allowed.add("failed")
+    (poisoned,) = scene.submit(1, "poison")
+    scene.submit(RUNS)
+    scene.worker()
+    scene.worker()
+    scene.rest(90)
+    outcomes = scene.system.outcomes()
+    scene.must(outcomes[poisoned] == "failed", "I9", f"the poisonous run ended as {outcomes[poisoned]}")
+    deaths = len(scene.witness().reads()[f"{poisoned}/stock"])
+    scene.must(deaths == 5, "I9", f"it was tried {deaths} times, not 5 times")
+    others = [state for reference, state in outcomes.items() if reference != poisoned]
+    scene.must(set(others) == {"done"}, "I1", "a run beside the poisonous one did not end well")
+    scene.recoveries = []
