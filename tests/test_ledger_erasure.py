@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from kontora_workflows.ledger import Ledger, tables
+from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.erasure import Erasure, NotAtRest, Search, Traces
 from kontora_workflows.ledger.person import Person
 from kontora_workflows.ledger.runs import NotResumable
@@ -268,6 +271,25 @@ def test_the_bytes_are_gone_where_sqlite_was_not_built_to_overwrite_them(tmp_pat
             finished(ledger)
         erase(ledger, Person(["anna@example.com", "Anna Meier"]))
         assert holding(tmp_path, b"anna@example.com")
+        assert ledger.database.scrub()
+        assert not holding(tmp_path, b"anna@example.com")
+    finally:
+        ledger.close()
+
+
+def test_a_file_that_somebody_reads_is_not_said_to_be_clean(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    try:
+        finished(ledger)
+        impatient = event.listens_for(ledger.database.engine, "connect")
+        impatient(lambda connection, _: connection.execute("PRAGMA busy_timeout = 20"))
+        ledger.database.engine.dispose()
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM payloads").fetchone()
+            erase(ledger)
+            with pytest.raises(LedgerUnavailable, match="another process uses it"):
+                ledger.database.scrub()
         assert ledger.database.scrub()
         assert not holding(tmp_path, b"anna@example.com")
     finally:

@@ -14,7 +14,7 @@ from kontora_cli.output import note, show, table
 
 if TYPE_CHECKING:
     from kontora_worker.house import House
-    from kontora_workflows.ledger.erasure import Search, Traces
+    from kontora_workflows.ledger.erasure import NotAtRest, Search, Traces
 
 
 def erase(
@@ -45,7 +45,9 @@ def erase(
                 _erased(house, erasure.erase(found, by=principal(), cancel=cancel))
                 _elsewhere(house)
             except NotAtRest as busy:
-                raise _still_going_on(busy.run_ids, cancel) from None
+                if busy.erased:
+                    _erased(house, busy.erased)
+                raise _still_going_on(busy, cancel) from None
     show(_document(found, yes), _listed(found), as_json=as_json)
     note("Erased." if yes else "Nothing was erased. Add --yes to do it.")
     if any(traces.stays for traces in found.runs.values()):
@@ -58,7 +60,7 @@ def erase(
 def _erased(house: House, erased: list[Traces]) -> None:
     for traces in erased:
         house.remove_copies(traces.run_id, traces.artifacts.values())
-    if erased and not house.ledger.database.scrub():
+    if not house.ledger.database.scrub() and erased:
         note(f"The old rows leave PostgreSQL's files with VACUUM FULL, {OWNER}.")
 
 
@@ -68,12 +70,13 @@ def _elsewhere(house: House) -> None:
         note(f"{path} was not looked into; remove it when you no longer need it.")
 
 
-def _still_going_on(run_ids: list[str], cancelled: bool) -> CliError:
-    why = f"Runs that speak of the person are still going on: {', '.join(run_ids[:5])}."
+def _still_going_on(busy: NotAtRest, cancelled: bool) -> CliError:
+    what = "Not everything was erased." if busy.erased else "Nothing was erased."
+    why = f"Runs that speak of the person are still going on: {', '.join(busy.run_ids[:5])}."
     next_ = (
         "Do the same again when their workers have let go of them." if cancelled else "Let them end, or add --cancel."
     )
-    return CliError(CONFIGURATION, "not_at_rest", "Nothing was erased.", why, next_)
+    return CliError(CONFIGURATION, "not_at_rest", what, why, next_)
 
 
 def _document(found: Search, erased: bool) -> dict[str, object]:

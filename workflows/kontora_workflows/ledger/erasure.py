@@ -6,7 +6,7 @@ changed: where one speaks of the person itself (a key, an error message), that i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select, update
@@ -25,10 +25,10 @@ _ERASED = "(erased)"
 
 
 class NotAtRest(Exception):
-    """Runs that speak of the person have not ended; `run_ids` names them."""
+    """Runs that speak of the person have not ended; `run_ids` names them, `erased` is what was erased elsewhere."""
 
-    def __init__(self, run_ids: list[str]) -> None:
-        self.run_ids = run_ids
+    def __init__(self, run_ids: list[str], erased: Sequence[Traces] = ()) -> None:
+        self.run_ids, self.erased = run_ids, list(erased)
         super().__init__(f"{len(run_ids)} runs that speak of the person are still going on.")
 
 
@@ -111,7 +111,8 @@ class Erasure:
     def erase(self, found: Search, *, by: str, cancel: bool = False) -> list[Traces]:
         """Erase what can be; return it by run. All runs have to be at rest: `cancel` asks those that go on to stop.
 
-        Raises `NotAtRest`, before anything is erased; ask again when their workers have let go of them.
+        Raises `NotAtRest`, before anything is erased unless a run is resumed meanwhile; ask again when their workers
+        have let go of them.
         """
         touched = [traces for traces in found.runs.values() if traces.erasable]
         busy = self._busy(touched)
@@ -121,20 +122,26 @@ class Erasure:
             busy = self._busy(touched)
         if busy:
             raise NotAtRest(busy)
+        erased, busy = [], []
         for traces in touched:
             with self._ledger.database.write("payload.erased") as connection:
-                self._erase(connection, traces, by)
-        return touched
+                if self._erase(connection, traces, by):
+                    erased.append(traces)
+                else:
+                    busy.append(traces.run_id)
+        if busy:
+            raise NotAtRest(busy, erased)
+        return erased
 
     def _busy(self, touched: list[Traces]) -> list[str]:
         states = {traces.run_id: self._ledger.runs.get(traces.run_id).state for traces in touched}
         return [run_id for run_id, state in states.items() if state not in AT_REST]
 
-    def _erase(self, connection: Connection, traces: Traces, by: str) -> None:
+    def _erase(self, connection: Connection, traces: Traces, by: str) -> bool:
         run_id, seqs = traces.run_id, traces.payloads
         state = connection.execute(select(R.state).where(R.id == run_id).with_for_update()).scalar_one()
         if state not in AT_REST:
-            raise NotAtRest([run_id])
+            return False
         for start in range(0, len(seqs), _ROWS):
             some = seqs[start : start + _ROWS]
             content = update(tables.payloads).where(P.run_id == run_id, P.seq.in_(some))
@@ -148,3 +155,4 @@ class Erasure:
         body = {"by": by, "payloads": seqs, "artifacts": sorted(traces.artifacts), "comments": traces.comments}
         gone = {"inputs": None} if 1 in seqs else {}
         self._ledger.entries.append_fact(connection, run_id, "payload.erased", body=body, state=gone)
+        return True
