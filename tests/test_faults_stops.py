@@ -127,6 +127,16 @@ def test_a_run_that_failed_while_it_asked_asks_again_when_it_is_resumed(ledger_u
         assert all(broken is None for _, broken in here.ledger.verify())
 
 
+def test_a_worker_that_is_asked_to_end_takes_no_run(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = here.start(WRITING)
+        ending = here.worker()
+        ending.stopping.set()
+        assert not ending.work(run.id)
+        assert here.ledger.runs.get(run.id).fence == 0
+        assert here.work_until_rest(run).state == "waiting"
+
+
 def test_a_write_that_broke_off_unknown_is_still_there_for_the_person(ledger_url: str) -> None:
     with office(ledger_url) as here:
         run = here.work_until_rest(here.start(HEAD + SHOUT))

@@ -62,7 +62,9 @@ class Engine:
         self._loop.close()
 
     def work(self, run_id: str) -> bool:
-        """Work on a run if it is due and nobody else does. False if there was nothing to do."""
+        """Work on a run if it is due and nobody else does. False if there was nothing to do, or this process ends."""
+        if self.stopping.is_set():
+            return False
         claim = self.ledger.runs.claim(run_id, self.owner, self.lease_ms)
         if claim is None:
             return False
