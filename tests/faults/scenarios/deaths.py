@@ -15,11 +15,12 @@ DEATHS = 3
 
 
 def _die_at(scene: Scene, place: str, do: str = "kill group", *, job: str = "order") -> None:
-    """Let three pools die at a place, and two workers go on with what they leave."""
+    """Let pools die at a place, three times in all, and another worker go on with what they leave."""
     armed = scene.armed(place, do, times=DEATHS, program="celery_worker")
     scene.submit(RUNS, job)
     for _ in range(2):
         scene.worker(**armed)
+    scene.worker()
     scene.fired()
     scene.rest()
 
@@ -53,7 +54,7 @@ def during_the_call(scene: Scene) -> None:
 
 @fault("F5", "kill -9 after the call, before its outcome is committed")
 def before_the_outcome(scene: Scene) -> None:
-    _die_at(scene, "tool.outcome.before")
+    _die_at(scene, "lookup.after")
 
 
 @fault("F6", "kill -9 after the outcome, before the next step")
