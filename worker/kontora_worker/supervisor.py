@@ -21,6 +21,7 @@ from kontora_agents.rehearsal.server import Rehearsal
 from kontora_workflows.ledger.database import LedgerUnavailable
 
 from kontora_worker.alerting import Alerting
+from kontora_worker.ears import Ears
 from kontora_worker.house import REHEARSAL_URL, House, pool_name
 from kontora_worker.settings import for_child, read_secret
 
@@ -43,7 +44,8 @@ class Supervisor:
         self._house, self._concurrency, self._until_idle = house, concurrency, until_idle
         self._stop = threading.Event()
         self._pool: subprocess.Popen[bytes] | None = None
-        self._pool_started = self._look_at_files = 0.0
+        self._ears = Ears(house.settings.deaf_s, concurrency)
+        self._look_at_files = 0.0
         self._rubbish = ""
         self._postman: threading.Thread | None = None
 
@@ -103,15 +105,14 @@ class Supervisor:
         command = [sys.executable, "-m", "kontora_worker.celery_worker"]
         # A session of its own: Ctrl-C reaches us, and we end the pool in order.
         self._pool = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)
-        self._pool_started = time.monotonic()
+        self._ears.started()
 
     def _wake_the_deaf(self) -> None:
         """Start the pool anew when runs are due, it has hands free, and takes none: its broker connection is dead."""
-        deaf_s = self._house.settings.deaf_s
-        if self._pool is None or time.monotonic() - self._pool_started < deaf_s:
+        if self._pool is None:
             return
-        runs = self._house.ledger.runs
-        if runs.held_by(pool_name(self._pool.pid) + ":") < self._concurrency and runs.neglected(int(deaf_s * 1000)):
+        runs, deaf_ms = self._house.ledger.runs, int(self._house.settings.deaf_s * 1000)
+        if self._ears.deaf(runs.held_by(pool_name(self._pool.pid) + ":"), lambda: runs.neglected(deaf_ms)):
             log.error("runs are due and the pool takes none: it is started anew")
             self._end_pool()
             self._pool = None
@@ -133,7 +134,7 @@ class Supervisor:
     def _at_work(self) -> bool:
         assert self._pool is not None
         try:
-            return self._house.ledger.runs.held_by(pool_name(self._pool.pid) + ":") > 0
+            return self._house.ledger.runs.held_by(pool_name(self._pool.pid) + ":") != frozenset()
         except LedgerUnavailable:
             return False  # the leases run out
 

@@ -475,13 +475,11 @@ class Runs:
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query)]
 
-    def held_by(self, owner_prefix: str) -> int:
-        """How many runs the workers have whose name begins so."""
-        query = select(func.count(R.id)).where(
-            R.state == "running", R.owner.startswith(owner_prefix, autoescape=True)
-        )  # fmt: skip
+    def held_by(self, owner_prefix: str) -> frozenset[tuple[str, int]]:
+        """The claims (run, fence) of the workers whose name begins so."""
+        query = select(R.id, R.fence).where(R.state == "running", R.owner.startswith(owner_prefix, autoescape=True))
         with self._database.read() as connection:
-            return int(connection.execute(query).scalar_one())
+            return frozenset((row.id, row.fence) for row in connection.execute(query))
 
     def busy(self) -> bool:
         """Whether any run is queued, running or about to be."""
