@@ -10,8 +10,6 @@ import threading
 import time
 import warnings
 
-from celery import signals
-
 from kontora_worker.broker import TASK, make_celery
 from kontora_worker.house import House
 from kontora_worker.settings import load_settings
@@ -28,16 +26,15 @@ def main() -> None:
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def work(run_id: str) -> None:
+        # Here, because the pool installs a handler of its own after its processes were initialised; it would tear
+        # the run off, ours lets it be handed back.
+        signal.signal(signal.SIGTERM, lambda *_: house.engine.stopping.set())
         try:
             house.engine.work(str(run_id))
             house.export(str(run_id))
         except Exception:  # a message may hold anything: it must not stop the worker
             log.exception("run id %.80r could not be worked on", run_id)
 
-    def fresh(**_: object) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: house.engine.stopping.set())
-
-    signals.worker_process_init.connect(fresh, weak=False)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     concurrency = os.environ.get("KONTORA_CONCURRENCY", "2")
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
