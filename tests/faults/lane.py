@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 import traceback
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,17 @@ from tests.faults.scenarios import Scenario, scenarios
 from tests.faults.scene import Failed, NotRun, Scene, scene
 from tests.services import Broken, Missing
 
+#: Tells scenes apart in the diaries.
+_NUMBERS = count(1)
+
 
 def play(hall: Hall, scenario: Scenario, pair: str) -> Row:
     """Play one scenario and judge it."""
     started = time.monotonic()
     row = Row(scenario.name, scenario.words, pair)
     try:
-        with scene(hall, f"{scenario.name}-{pair}", embedded=pair == "sqlite") as under_way:
+        name = f"{scenario.name}-{pair}-{next(_NUMBERS)}"
+        with scene(hall, name, embedded=pair == "sqlite") as under_way:
             row.fill(_judged(scenario, under_way))
             row.notes = under_way.notes
             _leave_logs(under_way, row)
@@ -56,12 +62,11 @@ def _judged(scenario: Scenario, under_way: Scene) -> Report:
 
 
 def _leave_logs(under_way: Scene, row: Row) -> None:
-    """Keep the logs of a scene in which something was wrong, for whoever looks."""
+    """Keep what a scene in which something was wrong has left, for whoever looks."""
     if not row.findings:
         return
-    for log in under_way.folder.glob("*.log"):
-        kept = under_way.hall.folder / f"{under_way.name}.{log.name}"
-        kept.write_bytes(log.read_bytes()[-200_000:])
+    for left in [*under_way.folder.glob("*.log"), *under_way.folder.glob("home/ledger.db*")]:
+        shutil.copy(left, under_way.hall.folder / f"{under_way.name}.{left.name}")
 
 
 def _end_with_input(lines: Any) -> None:

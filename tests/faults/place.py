@@ -11,7 +11,6 @@ from tests.faults.stories import ORDER, Story
 ROOT = Path(__file__).parent.parent.parent
 LEASE_S = 2.0
 SWEEP_S = 0.3
-DEAF_S = 4.0
 
 _SETTINGS = """
 [connectors.erp]
