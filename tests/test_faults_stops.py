@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kontora_connectors import OutcomeUnknown
+from kontora_workflows.firing import Firing
 from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.run import Failure
 from kontora_workflows.sweeper import Sweeper
@@ -125,6 +126,21 @@ def test_a_run_that_failed_while_it_asked_asks_again_when_it_is_resumed(ledger_u
         assert here.work_until_rest(run).state == "succeeded"
         assert [note.text for note in here.notebook.notes.values()] == ["buy ink"]
         assert all(broken is None for _, broken in here.ledger.verify())
+
+
+def test_a_part_of_the_sweep_that_trips_does_not_keep_runs_from_being_sent(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with office(ledger_url) as here:
+        run = here.start(WRITING)
+
+        def trip(_firing: Firing) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(Firing, "fire", trip)
+        with pytest.raises(ZeroDivisionError):
+            sweep(here)
+        assert here.hole.ids == [run.id]
 
 
 def test_a_worker_that_is_asked_to_end_takes_no_run(ledger_url: str) -> None:

@@ -10,6 +10,7 @@ from kontora_workflows.engine.ports import Doors, Sender
 from kontora_workflows.engine.signals import MAX_ATTEMPTS
 from kontora_workflows.firing import Firing
 from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.run import Failure
 
 
@@ -29,12 +30,23 @@ class Sweeper:
         return Firing(self.ledger, self.doors, self.workflow_of)
 
     def sweep(self) -> int:
-        """Do what is due; return how many run ids were sent."""
-        self.ledger.approvals.expire()
-        self._end_overdue()
-        self._stop()
-        self.firing.fire()
-        return self._send()
+        """Do what is due; return how many run ids were sent.
+
+        What one part trips over, a schedule that nobody foresaw, say, does not keep the others from their work: it is
+        raised at the end. A ledger that does not answer ends the sweep at once.
+        """
+        failures: list[Exception] = []
+        for part in (self.ledger.approvals.expire, self._end_overdue, self._stop, self.firing.fire):
+            try:
+                part()
+            except LedgerUnavailable:
+                raise
+            except Exception as error:
+                failures.append(error)
+        sent = self._send()
+        if failures:
+            raise failures[0]
+        return sent
 
     def _end_overdue(self) -> None:
         for run in self.ledger.runs.overdue():
