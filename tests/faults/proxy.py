@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 class Proxy:
     """Listens on a free port of 127.0.0.1 and passes bytes on to `port`.
 
-    `blackhole`: nothing goes through and nobody is told, as on a line that was unplugged. `cut` resets what is open;
-    `refuse`: new connections are reset as well. `watch` sees the bytes that a client sends and may have its connection
-    reset after they were passed on.
+    `blackhole`: nothing goes through and nobody is told, as on a line that was unplugged; `silence` does so to the
+    connections that are open now. `cut` resets them; `refuse`: new ones are reset as well. `watch` sees the bytes that
+    a client sends, and may say that they are answered with a reset: they are passed on, and the server's answer is not.
     """
 
     def __init__(self, port: int) -> None:
@@ -25,6 +25,7 @@ class Proxy:
         self.blackhole = self.refuse = False
         self.watch: Callable[[bytes], bool] | None = None
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._silent: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -54,6 +55,11 @@ class Proxy:
             pairs, self._pairs = self._pairs, set()
         for pair in pairs:
             _reset(*pair)
+
+    def silence(self) -> None:
+        """Let nothing more through on the connections that are open now."""
+        with self._lock:
+            self._silent |= self._pairs
 
     @property
     def open(self) -> int:
@@ -93,19 +99,21 @@ class Proxy:
         _reset(client, server) if self._over.is_set() else _close(client, server)
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        doomed = False
         while not self._over.is_set():
             ready, _, _ = select.select([client, server], [], [], 0.1)
-            if self.blackhole:
+            if self.blackhole or (client, server) in self._silent:
                 time.sleep(0.05)
                 continue
             for source in ready:
                 data = source.recv(65536)
                 if not data:
                     return
-                (server if source is client else client).sendall(data)
-                if source is client and self.watch is not None and self.watch(data):
+                if source is server and doomed:
                     _reset(client, server)
                     return
+                (server if source is client else client).sendall(data)
+                doomed = doomed or (source is client and self.watch is not None and self.watch(data))
 
 
 def _close(*sockets: socket.socket) -> None:

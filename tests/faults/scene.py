@@ -50,6 +50,8 @@ class Scene:
     findings: list[Finding] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: The longest recovery that is promised under this fault, in seconds; 0: that of the system.
+    bound_s: float = 0.0
 
     # --- workers and jobs ----------------------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class Scene:
             elif state not in ("done", "open") and state not in self.allowed:
                 report.findings.append(Finding("I1", reference, f"it ended as {state}"))
         report.recoveries = self.recoveries or report.recoveries
-        late = [one for one in report.recoveries if one > self.system.bound_s]
+        late = [one for one in report.recoveries if one > (self.bound_s or self.system.bound_s)]
         if late:
             report.findings.append(Finding("I10", self.name, f"it took {max(late):.1f} s to go on"))
         return report

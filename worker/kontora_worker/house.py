@@ -29,6 +29,7 @@ from kontora_workflows.validation import validate
 
 from kontora_worker.broker import CelerySender, make_celery
 from kontora_worker.doors import ConfiguredDoors
+from kontora_worker.ledger_url import bounded
 from kontora_worker.models import ConfiguredModels
 from kontora_worker.settings import Settings, read_secret
 
@@ -51,7 +52,7 @@ class House:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger. Raises `LedgerUnavailable`."""
-        return Ledger(self.settings.database_url.get_secret_value())
+        return Ledger(bounded(self.settings.database_url.get_secret_value()))
 
     @cached_property
     def catalog(self) -> Catalog:
