@@ -129,7 +129,8 @@ def test_a_fire_that_was_started_is_not_started_again_after_a_crash(here: Office
     ready = late._ready(stale, now)
     assert ready is not None
     firing(here).fire(now)
-    late._fire([ready])
+    late._fire_together([ready])
+    late._fire(ready)
     assert len(here.ledger.schedules.last_runs(found.id)) == 1
 
 

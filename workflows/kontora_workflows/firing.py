@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -32,7 +32,7 @@ ON_TIME_MS = 60_000
 #: Missed fires of one schedule that are looked at, newest first.
 _MOST = 1000
 #: Schedules that are fired in one transaction.
-_BATCH = 50
+_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Firing:
         while batch := list(islice(due, _BATCH)):
             ready = [found for found in (self._ready(schedule, now) for schedule in batch) if found is not None]
             try:
-                self._fire(ready)
+                self._fire_together(ready)
             except DBAPIError:  # one of them hurts the others
                 for one in ready:
-                    self._fire([one])
+                    self._fire(one)
         for id_ in self.ledger.fires.schedules_with_queued():
             self._release(id_)
         self._look_after(now)
@@ -83,15 +83,35 @@ class Firing:
         runs = {at: self._prepared(schedule, policy, at) for at in chosen}
         return _Ready(schedule, policy, runs, missed, following if following < last else None)
 
-    def _fire(self, batch: Iterable[_Ready]) -> None:
-        """Fire some schedules in one transaction; those that another process moved on meanwhile are left alone."""
+    def _fire_together(self, batch: Sequence[_Ready]) -> None:
+        """Fire some schedules in one transaction; those that another process moved on meanwhile are left alone.
+
+        Where nothing stands in the way of a run, all of them are started with a few statements.
+        """
         with self.ledger.database.write("schedule.fired") as connection:
-            for one in batch:
-                if self.ledger.schedules.move(connection, one.schedule, one.next_at):
-                    for at, why in one.missed.items():
-                        self._miss(connection, one.schedule, at, why)
-                    for at, run in one.runs.items():
-                        self.start_in(connection, one.schedule, one.policy, at, run)
+            moved = [one for one in batch if self.ledger.schedules.move(connection, one.schedule, one.next_at)]
+            open_ = self.ledger.fires.open_runs(connection, [one.schedule.id for one in moved])
+            firsts = [next(iter(one.runs.values()), "") for one in moved if one.schedule.id not in open_]
+            started = self.ledger.runs.create_all_in(connection, [run for run in firsts if isinstance(run, NewRun)])
+            ids = [(str(run.schedule_id), int(run.logical_at or 0), run.id) for run in started]
+            self.ledger.fires.record_runs(connection, ids)
+            done = {(schedule, at) for schedule, at, _ in ids}
+            for one in moved:
+                self._rest(connection, one, done)
+
+    def _fire(self, one: _Ready) -> None:
+        """Fire one schedule, unless another process moved it on."""
+        with self.ledger.database.write("schedule.fired") as connection:
+            if self.ledger.schedules.move(connection, one.schedule, one.next_at):
+                self._rest(connection, one)
+
+    def _rest(self, connection: Connection, one: _Ready, done: Collection[tuple[str, int]] = ()) -> None:
+        """Say what was missed, and start what was not started yet, each as the policy says."""
+        for at, why in one.missed.items():
+            self._miss(connection, one.schedule, at, why)
+        for at, run in one.runs.items():
+            if (one.schedule.id, at) not in done:
+                self.start_in(connection, one.schedule, one.policy, at, run)
 
     def _prepared(self, schedule: Schedule, policy: SchedulePolicy, logical_at: int) -> NewRun | str:
         """The run of a fire, or why there can be none."""
@@ -114,7 +134,7 @@ class Firing:
     ) -> bool:
         """Start the run of a fire as its policy says. False if this logical time was dealt with before."""
         fires = self.ledger.fires
-        open_ = fires.open_runs(connection, schedule.id)
+        open_ = fires.open_runs(connection, [schedule.id]).get(schedule.id, [])
         waits = open_ and policy.overlap == "queue_one" and fires.queued(connection, schedule.id) is None
         if waits:
             return fires.record(connection, schedule.id, logical_at, "queued")
@@ -165,7 +185,7 @@ class Firing:
         with self.ledger.database.write("schedule.released") as connection:
             self.ledger.schedules.lock(connection, schedule_id)
             at = self.ledger.fires.queued(connection, schedule_id)
-            if at is None or self.ledger.fires.open_runs(connection, schedule_id):
+            if at is None or self.ledger.fires.open_runs(connection, [schedule_id]):
                 return
             run = self._prepared(schedule, policy, at)
             if isinstance(run, str):

@@ -24,9 +24,10 @@ class FanOut:
         if self._journal.recorded("children.started", self._step.id) is not None:
             return
         ledger = self._journal.ledger
-        children = [self._child(position, *named) for position, named in enumerate(self._items())]
+        definition = ledger.runs.definition(self._journal.run.definition_hash)
+        children = [self._child(definition, position, *named) for position, named in enumerate(self._items())]
         with ledger.database.write("children.started") as connection:
-            ids = [ledger.runs.create_in(connection, child).id for child in children]
+            ids = [child.id for child in ledger.runs.create_all_in(connection, children)]
             body = {"children": ids}
             entry = ledger.entries.append_in(connection, self._journal.head, "children.started", self._step.id, body)
         self._journal.remember(entry)
@@ -44,13 +45,13 @@ class FanOut:
             raise StepFailed("duplicate_key", f"Step {self._step.id}: two items have the same `key`.")
         return named
 
-    def _child(self, position: int, key: str, item: Any) -> NewRun:
+    def _child(self, definition: str, position: int, key: str, item: Any) -> NewRun:
         run = self._journal.run
         needed = self._scope.cut(self._step.model_dump(mode="json"))
         return NewRun(
             workflow=run.workflow,
             definition_hash=run.definition_hash,
-            definition=self._journal.ledger.runs.definition(run.definition_hash),
+            definition=definition,
             inputs={**needed, self._step.as_: item},
             principal=run.principal,
             trigger="parent",

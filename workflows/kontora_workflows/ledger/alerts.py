@@ -10,8 +10,7 @@ from sqlalchemy import Connection, select, update
 from ulid import ULID
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.database import Database
-from kontora_workflows.ledger.runs import insert_ignore
+from kontora_workflows.ledger.database import Database, insert_ignore
 from kontora_workflows.ledger.tables import Now
 
 A = tables.alerts.c

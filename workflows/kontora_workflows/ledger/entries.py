@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.chain import Entry, canonical, entry_hash, seal
+from kontora_workflows.ledger.chain import GENESIS, Entry, canonical, entry_hash, seal
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.open_writes import KINDS, open_writes
 from kontora_workflows.ledger.tables import Now
@@ -69,8 +69,12 @@ def _entry(row: Row[Any]) -> Entry:
     return Entry(**row._mapping)
 
 
-def _sealed(head: Head, drafts: Iterable[Draft]) -> Iterator[tuple[Entry, str, str]]:
-    """Chain drafts onto a head; each entry comes with the salt and text of its payload, empty if it has none."""
+#: An entry with its place in a chain, and the salt and text of its payload, empty if it has none.
+Sealed = tuple[Entry, str, str]
+
+
+def _sealed(head: Head, drafts: Iterable[Draft]) -> Iterator[Sealed]:
+    """Chain drafts onto a head."""
     seq, previous = head.seq, head.hash
     for draft in drafts:
         data, salt, content = dict(draft.body), "", ""
@@ -136,7 +140,7 @@ class Entries:
             last = sealed[-1][0]
             seen = {"run": head.run_id, "held": head.fence, "seen": head.seq}
             if connection.execute(move, {**seen, "to_seq": last.seq, "to_hash": last.hash}).rowcount == 1:
-                self._insert(connection, sealed)
+                self.store(connection, sealed)
                 head.seq, head.hash = last.seq, last.hash
                 head.drafts, head.written = [], [entry for entry, _, _ in sealed]
                 return last
@@ -175,7 +179,7 @@ class Entries:
         if wake:
             values["wakes"] = row.wakes + 1
         connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(**values))
-        self._insert(connection, sealed)
+        self.store(connection, sealed)
         if wake:
             connection.execute(
                 update(tables.runs)
@@ -184,7 +188,13 @@ class Entries:
             )
         return entry
 
-    def _insert(self, connection: Connection, sealed: list[tuple[Entry, str, str]]) -> None:
+    def first(self, run_id: str, at: int, kind: str, body: dict[str, Any], *, payload: Any) -> Sealed:
+        """The first entry of a run, not stored yet."""
+        head = Head(run_id, 0, 0, GENESIS, at)
+        return next(_sealed(head, [Draft(kind, None, body, payload, at, {})]))
+
+    def store(self, connection: Connection, sealed: Sequence[Sealed]) -> None:
+        """Store entries and their payloads as they are."""
         connection.execute(_ADD, [entry.__dict__ for entry, _, _ in sealed])
         payloads = [
             {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection, or_, select, update
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.database import Database, insert_ignore
 from kontora_workflows.ledger.run import AT_REST
-from kontora_workflows.ledger.runs import insert_ignore
 from kontora_workflows.ledger.tables import Now
 
 F, R = tables.fires.c, tables.runs.c
@@ -37,6 +37,9 @@ def _fire(row: Any) -> Fire:
 _QUERY = select(F.schedule_id, F.logical_at, F.outcome, F.run_id, F.reason, R.state).join_from(
     tables.fires, tables.runs, F.run_id == R.id, isouter=True
 )
+
+
+_ADD_RUNS = tables.fires.insert().values(outcome="run", open=True, at=Now())
 
 
 class Fires:
@@ -82,11 +85,19 @@ class Fires:
         here = (F.schedule_id == schedule_id, F.logical_at == logical_at)
         connection.execute(update(tables.fires).where(*here).values(outcome="failed", reason=reason, open=False))
 
-    def open_runs(self, connection: Connection, schedule_id: str) -> list[str]:
-        """The runs of a schedule that have not come to rest."""
-        query = select(R.id).join_from(tables.fires, tables.runs, F.run_id == R.id)
-        rows = connection.execute(query.where(F.schedule_id == schedule_id, F.open, R.state.not_in(AT_REST)))
-        return list(rows.scalars())
+    def record_runs(self, connection: Connection, fires: Sequence[tuple[str, int, str]]) -> None:
+        """Say that logical times (schedule, instant) became these runs. Raises `IntegrityError` if one is known."""
+        if fires:
+            rows = [{"schedule_id": id_, "logical_at": at, "run_id": run} for id_, at, run in fires]
+            connection.execute(_ADD_RUNS, rows)
+
+    def open_runs(self, connection: Connection, schedule_ids: Sequence[str]) -> dict[str, list[str]]:
+        """The runs of some schedules that have not come to rest, by schedule."""
+        query = select(F.schedule_id, R.id).join_from(tables.fires, tables.runs, F.run_id == R.id)
+        found: dict[str, list[str]] = {}
+        for row in connection.execute(query.where(F.schedule_id.in_(schedule_ids), F.open, R.state.not_in(AT_REST))):
+            found.setdefault(row.schedule_id, []).append(row.id)
+        return found
 
     def queued(self, connection: Connection, schedule_id: str) -> int | None:
         """The logical time that waits for the open run of its schedule to end."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from ulid import ULID
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.chain import GENESIS, canonical
+from kontora_workflows.ledger.chain import canonical
+from kontora_workflows.ledger.creation import create_all_in
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries, Head
-from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, REPLAY_VERSION, Claim, Failure, NewRun, Run
+from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, Claim, Failure, NewRun, Run
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
@@ -55,23 +53,6 @@ def _due(for_ms: int = 0) -> ColumnElement[bool]:
     )
 
 
-def _child_id(new: NewRun) -> str:
-    """The id of a run of a loop: the same item of the same step gives the same, also after a restored backup.
-
-    So a write that it makes has the same key, and is found where it was made before.
-    """
-    assert new.parent_id is not None
-    place = canonical([new.parent_id, new.parent_step, new.item_key])
-    born = ULID.from_str(new.parent_id.removeprefix("run_")).bytes[:6]
-    return f"run_{ULID.from_bytes(born + hashlib.sha256(place.encode()).digest()[:10])}"
-
-
-def insert_ignore(connection: Connection, table: Any) -> Any:
-    """An INSERT that does nothing where the row exists."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return make(table).on_conflict_do_nothing()
-
-
 class Runs:
     """All runs of a ledger."""
 
@@ -101,49 +82,11 @@ class Runs:
 
     def create_in(self, connection: Connection, new: NewRun) -> Run:
         """The same inside an open transaction, without looking for an existing one."""
-        now = connection.execute(select(Now())).scalar_one()
-        definition = {"hash": new.definition_hash, "name": new.workflow, "text": new.definition, "created_at": now}
-        connection.execute(insert_ignore(connection, tables.definitions).values(**definition))
-        row = {
-            name: getattr(new, name)
-            for name in NewRun.__dataclass_fields__
-            if name not in ("definition", "inputs", "bindings", "deadline_ms", "delay_ms")
-        }
-        parent = self._get(connection, new.parent_id) if new.parent_id else None
-        id_ = _child_id(new) if parent else f"run_{ULID()}"
-        row |= {
-            "id": id_,
-            "root_id": parent.root_id if parent else id_,
-            "restored_at": parent.restored_at if parent else None,
-            "inputs": canonical(new.inputs),
-            "bindings": canonical(new.bindings),
-            "replay_version": REPLAY_VERSION,
-            "state": "queued",
-            "fence": 0,
-            "attempts": 0,
-            "wakes": 0,
-            "due_at": now + new.delay_ms,
-            "deadline_at": now + new.delay_ms + new.deadline_ms if new.deadline_ms is not None else None,
-            "created_at": now,
-            "head_seq": 0,
-            "head_hash": GENESIS,
-        }
-        connection.execute(tables.runs.insert().values(**row))
-        body = {
-            "workflow": new.workflow,
-            "definition": new.definition_hash,
-            "principal": new.principal,
-            "trigger": new.trigger,
-            "schedule": new.schedule_id,
-            "logical_at": new.logical_at,
-            "parent": new.parent_id,
-            "item": new.item_key,
-            "retry_of": new.retry_of,
-            "bindings": new.bindings,
-            **({"restored_at": parent.restored_at} if parent and parent.restored_at else {}),
-        }
-        self._entries.append_fact(connection, row["id"], "run.created", body=body, payload={"inputs": new.inputs})
-        return self._get(connection, row["id"])
+        return create_all_in(connection, self._entries, [new])[0]
+
+    def create_all_in(self, connection: Connection, news: Sequence[NewRun]) -> list[Run]:
+        """The same for many runs, with few statements."""
+        return create_all_in(connection, self._entries, news)
 
     def _existing(self, new: NewRun) -> Run | None:
         same: list[ColumnElement[bool]] = []

@@ -8,8 +8,7 @@ from __future__ import annotations
 from sqlalchemy import exists, select, update
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.database import Database
-from kontora_workflows.ledger.runs import insert_ignore
+from kontora_workflows.ledger.database import Database, insert_ignore
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c

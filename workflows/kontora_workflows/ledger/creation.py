@@ -1,0 +1,102 @@
+"""How runs come into being: their rows, their ids and their first entries, for one or for many at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+from ulid import ULID
+
+from kontora_workflows.ledger import tables
+from kontora_workflows.ledger.chain import canonical
+from kontora_workflows.ledger.database import insert_ignore
+from kontora_workflows.ledger.entries import Entries
+from kontora_workflows.ledger.run import REPLAY_VERSION, NewRun, Run
+from kontora_workflows.ledger.tables import Now
+
+#: Built once: building a statement anew costs more than running it.
+_ADD_RUN = tables.runs.insert().values({column.name: bindparam(column.name) for column in tables.runs.c})
+_NOW = select(Now())
+_PARENT = select(tables.runs.c.root_id, tables.runs.c.restored_at).where(tables.runs.c.id == bindparam("parent"))
+#: What a new run has in common with its row.
+_SHARED = {field.name for field in fields(NewRun)} & {column.name for column in tables.runs.c} - {"inputs", "bindings"}
+_EMPTY: dict[str, Any] = {column.name: None for column in tables.runs.c}
+
+
+def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRun]) -> list[Run]:
+    """Store runs inside an open transaction, without looking for existing ones; returns them in order."""
+    if not news:
+        return []
+    now = connection.execute(_NOW).scalar_one()
+    parents = {
+        id_: connection.execute(_PARENT, {"parent": id_}).one() for id_ in {new.parent_id for new in news} if id_
+    }
+    rows = [_row(new, parents.get(new.parent_id or ""), now) for new in news]
+    firsts = [
+        entries.first(row["id"], now, "run.created", _about(new, row["restored_at"]), payload={"inputs": new.inputs})
+        for row, new in zip(rows, news, strict=True)
+    ]
+    for row, (entry, _, _) in zip(rows, firsts, strict=True):
+        row |= {"head_seq": entry.seq, "head_hash": entry.hash}
+    definitions = {new.definition_hash: {"name": new.workflow, "text": new.definition} for new in news}
+    texts = [{"hash": hash_, "created_at": now, **known} for hash_, known in definitions.items()]
+    connection.execute(insert_ignore(connection, tables.definitions), texts)
+    connection.execute(_ADD_RUN, rows)
+    entries.store(connection, firsts)
+    return [Run.read(row) for row in rows]
+
+
+def _row(new: NewRun, parent: Any, now: int) -> dict[str, Any]:
+    due_at, id_ = now + new.delay_ms, _id(new)
+    return {
+        **_EMPTY,
+        **{name: getattr(new, name) for name in _SHARED},
+        "id": id_,
+        "root_id": parent.root_id if parent else id_,
+        "restored_at": parent.restored_at if parent else None,
+        "inputs": canonical(new.inputs),
+        "bindings": canonical(new.bindings),
+        "replay_version": REPLAY_VERSION,
+        "state": "queued",
+        "fence": 0,
+        "attempts": 0,
+        "wakes": 0,
+        "due_at": due_at,
+        "deadline_at": due_at + new.deadline_ms if new.deadline_ms is not None else None,
+        "created_at": now,
+    }
+
+
+def _about(new: NewRun, restored_at: int | None) -> dict[str, Any]:
+    """What the first entry of a run says."""
+    return {
+        "workflow": new.workflow,
+        "definition": new.definition_hash,
+        "principal": new.principal,
+        "trigger": new.trigger,
+        "schedule": new.schedule_id,
+        "logical_at": new.logical_at,
+        "parent": new.parent_id,
+        "item": new.item_key,
+        "retry_of": new.retry_of,
+        "bindings": new.bindings,
+        **({"restored_at": restored_at} if restored_at else {}),
+    }
+
+
+def _id(new: NewRun) -> str:
+    """The id of a new run. The same item of a loop, or logical time of a schedule, gives the same.
+
+    So a write that a run makes has the same key also after a restored backup, and is found where it was made before.
+    """
+    if new.parent_id is not None:
+        place = canonical([new.parent_id, new.parent_step, new.item_key])
+        born = ULID.from_str(new.parent_id.removeprefix("run_")).bytes[:6]
+    elif new.schedule_id is not None and new.logical_at is not None:
+        place, born = canonical([new.schedule_id, new.logical_at]), new.logical_at.to_bytes(6)
+    else:
+        return f"run_{ULID()}"
+    return f"run_{ULID.from_bytes(born + hashlib.sha256(place.encode()).digest()[:10])}"
