@@ -28,6 +28,9 @@ _ID = re.compile(
     )(?!\w)""",
     re.VERBOSE,
 )
+#: As systems write numbers: no grouping, and no three digits after a point, which might be one.
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AMOUNT_UNIT = re.compile(r"\d+(?:k|m|mln|bn|EUR|USD|RUB|st|nd|rd|th|го|й|х|е|я|ый|ти|ми)", re.IGNORECASE)
 
 
@@ -59,7 +62,7 @@ class _Known:
     texts: list[str] = field(default_factory=list)
 
     def learn(self, text: str) -> None:
-        if not any(character.isdigit() for character in text):
+        if not any(map(str.isdigit, text)) or self._learn_exact(text):
             return
         self.texts.append(text.casefold())
         rest = text
@@ -72,6 +75,19 @@ class _Known:
             for reading in figure.readings:
                 if len(reading) == 1:
                     self.numbers.add(-reading[0] if figure.negative else reading[0])
+
+    def _learn_exact(self, text: str) -> bool:
+        """Take what has one reading only, as most of a tool's result does, without looking for others."""
+        if _PLAIN.fullmatch(text):
+            self.numbers.add(Decimal(text))
+            return True
+        if _ISO_DATE.fullmatch(text):
+            try:
+                self.dates.add(date.fromisoformat(text))
+            except ValueError:
+                return False
+            return True
+        return False
 
     def holds(self, figure: Figure) -> bool:
         """Whether a number is known. Without a sign it may be a known negative; with one, only that."""

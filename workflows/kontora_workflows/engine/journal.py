@@ -22,10 +22,10 @@ class Journal:
     def __init__(self, ledger: Ledger, claim: Claim) -> None:
         self.ledger, self.run = ledger, claim.run
         self.head = Head(claim.run.id, claim.fence, claim.run.head_seq, claim.run.head_hash, claim.claimed_at)
-        self._entries = ledger.entries.of_run(claim.run.id)
+        new = claim.run.head_seq <= 2  # its creation and this claim: nothing that anybody asks for
+        self._entries = [] if new else ledger.entries.of_run(claim.run.id)
         self._last: dict[tuple[str, str | None], Entry] = {(e.kind, e.key): e for e in self._entries}
-        resumed = len(self._entries) > 2  # more than its creation and this claim
-        self._payloads = ledger.entries.payloads(claim.run.id, None if resumed else [1])
+        self._payloads = {} if new else ledger.entries.payloads(claim.run.id)
         self._notes: list[tuple[Entry, Any]] = []
         #: Tries at what is open now; a step that was finished begins the count anew.
         self.attempts = claim.run.attempts

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import ClauseElement, Connection, Row, Update, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import GENESIS, Entry, canonical, entry_hash, seal
@@ -29,6 +30,7 @@ _MOVE = (
     )
     .values(head_seq=bindparam("to_seq"), head_hash=bindparam("to_hash"))
 )
+_LOCK = select(R.head_seq, R.head_hash, R.fence, R.wakes, Now()).where(R.id == bindparam("run")).with_for_update()
 
 
 class LeaseLost(Exception):
@@ -87,6 +89,18 @@ def _sealed(head: Head, drafts: Iterable[Draft]) -> Iterator[Sealed]:
         previous = hash_
 
 
+def _moving(changed: dict[str, Any]) -> tuple[Update, dict[str, Any]]:
+    """The statement that moves a head and changes columns of its run, and the values it takes."""
+    if any(isinstance(value, ClauseElement) for value in changed.values()):
+        return _MOVE.values(**changed), {}
+    return _moving_to(tuple(changed)), {f"new_{name}": value for name, value in changed.items()}
+
+
+@cache
+def _moving_to(names: tuple[str, ...]) -> Update:
+    return _MOVE.values({name: bindparam(f"new_{name}", type_=R[name].type) for name in names})
+
+
 class Entries:
     """The entries of all runs."""
 
@@ -134,11 +148,11 @@ class Entries:
         """The same inside an open transaction; `state` are columns of the run that change with this entry."""
         drafts = [*head.drafts, Draft(kind, key, body or {}, payload, head.clock(), state or {})]
         changed = {name: value for draft in drafts for name, value in draft.state.items()}
-        move = _MOVE.values(**changed) if changed else _MOVE
+        move, new = _moving(changed)
         for _ in range(2):
             sealed = list(_sealed(head, drafts))
             last = sealed[-1][0]
-            seen = {"run": head.run_id, "held": head.fence, "seen": head.seq}
+            seen = {**new, "run": head.run_id, "held": head.fence, "seen": head.seq}
             if connection.execute(move, {**seen, "to_seq": last.seq, "to_hash": last.hash}).rowcount == 1:
                 self.store(connection, sealed)
                 head.seq, head.hash = last.seq, last.hash
@@ -170,8 +184,7 @@ class Entries:
         wake: bool = False,
     ) -> Entry:
         """Append a fact from outside (a decision, a cancel request) under the run row's lock, and wake the run."""
-        columns = (tables.runs.c.head_seq, tables.runs.c.head_hash, tables.runs.c.fence, tables.runs.c.wakes, Now())
-        row = connection.execute(select(*columns).where(tables.runs.c.id == run_id).with_for_update()).one()
+        row = connection.execute(_LOCK, {"run": run_id}).one()
         head = Head(run_id, row.fence, row.head_seq, row.head_hash, row[4])
         sealed = list(_sealed(head, [Draft(kind, key, body or {}, payload, head.clock(), {})]))
         entry = sealed[0][0]

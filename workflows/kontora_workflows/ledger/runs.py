@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from kontora_workflows.ledger import tables
@@ -51,6 +64,33 @@ def _due(for_ms: int = 0) -> ColumnElement[bool]:
         and_(R.state == "waiting", R.waiting_for.in_(("timer", "resource")), R.due_at <= at),
         and_(R.state == "running", R.lease_until < at),
     )
+
+
+#: Built once: building a statement anew costs more than running it.
+_RUN = select(tables.runs).where(R.id == bindparam("run"))
+_PARENT = select(R.parent_id).where(R.id == bindparam("run"))
+_CLAIM = (
+    update(tables.runs)
+    .where(R.id == bindparam("run"), _due())
+    .values(
+        state="running",
+        waiting_for=None,
+        resource=None,
+        fence=R.fence + 1,
+        owner=bindparam("by"),
+        lease_until=Now() + bindparam("lease_ms", type_=BigInteger()),
+        attempts=R.attempts + 1,
+        started_at=func.coalesce(R.started_at, Now()),
+    )
+    .returning(tables.runs, Now().label("_now"))
+)
+_WITHDRAW = (
+    update(tables.approvals)
+    .where(tables.approvals.c.run_id == bindparam("run"), tables.approvals.c.state.in_(("pending", "approved")))
+    .values(state="withdrawn", version=tables.approvals.c.version + 1)
+)
+#: What a run is rid of when nobody works on it any more.
+_FREE: dict[str, Any] = {"owner": None, "lease_until": None, "sent_at": None, "attempts": 0}
 
 
 class Runs:
@@ -104,23 +144,8 @@ class Runs:
 
     def claim(self, run_id: str, owner: str, lease_ms: int) -> Claim | None:
         """Take the run if it is due and nobody holds it; None otherwise. Raises the fence."""
-        values = {
-            "state": "running",
-            "waiting_for": None,
-            "resource": None,
-            "fence": R.fence + 1,
-            "owner": owner,
-            "lease_until": Now() + lease_ms,
-            "attempts": R.attempts + 1,
-            "started_at": func.coalesce(R.started_at, Now()),
-        }
         with self._database.write("run.claim") as connection:
-            row = connection.execute(
-                update(tables.runs)
-                .where(R.id == run_id, _due())
-                .values(**values)
-                .returning(tables.runs, Now().label("_now"))
-            ).one_or_none()
+            row = connection.execute(_CLAIM, {"run": run_id, "by": owner, "lease_ms": lease_ms}).one_or_none()
             if row is None:
                 return None
             found = dict(row._mapping)
@@ -154,7 +179,7 @@ class Runs:
             "waiting_for": case((woken, None), else_=waiting_for),
             "resource": case((woken, None), else_=resource),
             "due_at": case((woken, Now()), else_=Now() if until is None else until),
-            **self._free(),
+            **_FREE,
         }
         with self._database.write("run.leave") as connection:
             body = {"state": "waiting", "for": waiting_for}
@@ -162,7 +187,7 @@ class Runs:
 
     def put_back(self, head: Head, *, delay_ms: int, failure: Failure | None = None) -> None:
         """Queue the run again after `delay_ms`; with a failure the attempt counts."""
-        state = {"state": "queued", "due_at": Now() + delay_ms, **self._free()}
+        state = {"state": "queued", "due_at": Now() + delay_ms, **_FREE}
         if failure:
             del state["attempts"]
         body: dict[str, Any] = {"state": "queued", "delay_ms": delay_ms}
@@ -174,9 +199,9 @@ class Runs:
     def finish(self, head: Head, state: str, *, failure: Failure | None = None, output: Any = None) -> None:
         """End the run (or put it into `needs_review`), withdraw its open approvals and wake its parent."""
         error = canonical(failure.as_json()) if failure else None
-        columns = {"state": state, "error": error, **self._free()}
+        columns = {"state": state, "error": error, **_FREE}
         if state in ENDED:
-            columns["finished_at"] = Now()
+            columns["finished_at"] = head.clock()
         body: dict[str, Any] = {"state": state}
         if failure:
             body["error"] = failure.as_json()
@@ -184,17 +209,10 @@ class Runs:
             self._entries.append_in(connection, head, "run.state", body=body, payload=output, state=columns)
             self._after_end(connection, head.run_id, state)
 
-    def _free(self) -> dict[str, Any]:
-        return {"owner": None, "lease_until": None, "sent_at": None, "attempts": 0}
-
     def _after_end(self, connection: Connection, run_id: str, state: str) -> None:
         if state in ENDED:
-            connection.execute(
-                update(tables.approvals)
-                .where(tables.approvals.c.run_id == run_id, tables.approvals.c.state.in_(("pending", "approved")))
-                .values(state="withdrawn", version=tables.approvals.c.version + 1)
-            )
-        parent = connection.execute(select(R.parent_id).where(R.id == run_id)).scalar()
+            connection.execute(_WITHDRAW, {"run": run_id})
+        parent = connection.execute(_PARENT, {"run": run_id}).scalar()
         if parent and state in AT_REST:
             body = {"child": run_id, "state": state}
             self._entries.append_fact(connection, parent, "child.ended", body=body, wake=True)
@@ -223,7 +241,7 @@ class Runs:
             error = None if state == "cancelled" else canonical(failure.as_json())
             columns = {"state": state, "error": error, "finished_at": Now(), "waiting_for": None, "fence": R.fence + 1}
             body = {"state": state, "error": failure.as_json(), "by": by}
-            self._entries.append_fact(connection, run_id, "run.state", body=body, state={**columns, **self._free()})
+            self._entries.append_fact(connection, run_id, "run.state", body=body, state={**columns, **_FREE})
             self._after_end(connection, run_id, state)
             return True
 
@@ -275,7 +293,7 @@ class Runs:
                 "deadline_at": None,
                 "cancel_requested_at": None,
                 "due_at": Now(),
-                **self._free(),
+                **_FREE,
             }
             self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
             self._ask_again(connection, run_id)
@@ -308,14 +326,14 @@ class Runs:
                 raise NotResumable(f"Run {run_id} ({run.state}) has no write {key!r} whose outcome is unknown.")
             body = {"done": done, "by": by}
             self._entries.append_fact(connection, run_id, "tool.settled", key, body, payload={"result": result})
-            columns = {"state": "queued", "error": None, "due_at": Now(), **self._free()}
+            columns = {"state": "queued", "error": None, "due_at": Now(), **_FREE}
             self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
             return self._get(connection, run_id)
 
     # --- looking -------------------------------------------------------------------------------------------------
 
     def _get(self, connection: Connection, run_id: str) -> Run:
-        row = connection.execute(select(tables.runs).where(R.id == run_id)).one_or_none()
+        row = connection.execute(_RUN, {"run": run_id}).one_or_none()
         if row is None:
             raise UnknownRun(f"There is no run {run_id!r}. `kontora runs list` shows them.")
         return Run.of(row)
