@@ -1,0 +1,54 @@
+"""People who look after runs that stopped: they look into the ERP itself, say what is there, and let runs go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from kontora_workflows.ledger.run import Run
+from kontora_workflows.ledger.runs import NotResumable
+
+from tests.faults.scene import Scene
+
+#: How often a run that failed is let go on.
+_PATIENCE = 3
+
+
+def tidy_up(scene: Scene, cancelled: Collection[str]) -> None:
+    """Let everything end well but what was cancelled, and take note of what does not."""
+    for _ in range(_PATIENCE):
+        scene.rest()
+        acted = [_looked_after(scene, run) for run in scene.system.runs()]
+        if not any(acted):
+            break
+    for run in scene.system.runs():
+        if run.state != "succeeded" and run.idempotency_key not in cancelled:
+            scene.say("I1", f"{run.idempotency_key} is {run.state} in the end: {run.error}")
+
+
+def _looked_after(scene: Scene, run: Run) -> bool:
+    """Whether there was something to do."""
+    runs = scene.system.house.ledger.runs
+    if run.state == "failed":
+        runs.resume(run.id, by="boss")
+    elif run.state == "needs_review":
+        _settle(scene, run)
+    else:
+        return False
+    scene.system.house.sender.send([run.id])
+    return True
+
+
+def _settle(scene: Scene, run: Run) -> None:
+    """Say of every write of unknown outcome whether it is in the ERP."""
+    ledger = scene.system.house.ledger
+    entries, payloads = ledger.entries.of_run(run.id), ledger.entries.payloads(run.id)
+    unknown = [entry for entry in entries if entry.kind == "tool.unknown"][-1]
+    intent = [entry for entry in entries if entry.kind == "tool.intended" and entry.key == unknown.key][-1]
+    reference = json.loads(payloads[intent.seq] or "{}")["arguments"]["reference"]
+    found = [e for e in scene.witness().erp if e["what"] == "booked" and e["reference"] == reference]
+    result = {name: found[0][name] for name in ("number", "reference", "text")} if found else None
+    try:
+        ledger.runs.settle(run.id, unknown.key or "", done=bool(found), result=result, by="boss")
+    except NotResumable as error:
+        scene.say("I4", f"{run.idempotency_key} waits for a person and takes no answer: {error}")
