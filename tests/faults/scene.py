@@ -82,13 +82,14 @@ class Scene:
 
     # --- waiting -------------------------------------------------------------------------------------------------
 
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
-        """Let people decide until something holds. Raises `Failed`."""
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE_S, *, deciding: bool = True) -> Any:
+        """Wait until something holds, and let people decide meanwhile. Raises `Failed`."""
         deadline = time.monotonic() + seconds
         while not (found := holds()):
             if time.monotonic() > deadline:
                 raise Failed(f"{what}: not within {seconds:g} s; {self.states()}")
-            self.system.decide()
+            if deciding:
+                self.system.decide()
             time.sleep(0.1)
         return found
 
