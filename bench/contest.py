@@ -20,24 +20,29 @@ from tests.services import Broken, Missing
 
 @dataclass(frozen=True)
 class Entrant:
-    """Who may take part. `module` is what works or starts runs, in so many processes; `queued` has a worker beside."""
+    """Who may take part. `module` is what works or starts runs, in so many processes; `worker` works beside it."""
 
     name: str
     baseline: str
     module: str
     processes: int = 1
-    queued: bool = False
+    worker: str = ""
     services: bool = False
 
 
+_WORKER = "bench.worker"
 _ONE, _TWO = "plain loop, 1 process", "plain loop, 2 processes"
+_QUEUED = "plain loop behind Celery and Redis, pool of 2"
 ENTRANTS = (
     Entrant(_ONE, _ONE, "bench.plain_loop", 1),
     Entrant(_TWO, _TWO, "bench.plain_loop", 2),
     Entrant("in process: SQLite, 1 process", _ONE, "bench.in_process", 1),
     Entrant("in process: SQLite, 2 processes", _TWO, "bench.in_process", 2),
-    Entrant("embedded: SQLite + filesystem, pool of 2", _TWO, "bench.starter", queued=True),
-    Entrant("production: PostgreSQL + Redis, pool of 2", _TWO, "bench.starter", queued=True, services=True),
+    Entrant("embedded: SQLite + filesystem, pool of 2", _TWO, "bench.starter", worker=_WORKER),
+    Entrant(_QUEUED, _QUEUED, "bench.celery_loop", worker="bench.celery_worker", services=True),
+    Entrant(
+        "production: PostgreSQL + Redis, pool of 2", _QUEUED, "bench.starter", worker="bench.worker", services=True
+    ),
 )
 
 
@@ -84,7 +89,7 @@ class Contest:
         if entrant.services:
             settings |= self.stack.enter_context(production_pair())
         settings = self.environment(entrant.name, **settings)
-        worker = self._child("bench.worker", settings) if entrant.queued else None
+        worker = self._child(entrant.worker, settings) if entrant.worker else None
         drivers = [self._child(entrant.module, settings) for _ in range(entrant.processes)]
         services = service_processes if entrant.services else set
         return Contender(entrant.name, entrant.baseline, drivers, self._asked, worker, services)

@@ -122,10 +122,7 @@ class House:
     def start_workflow(self, workflow: Workflow, start: Start) -> tuple[Run, bool]:
         """The same for a workflow that need not be in the catalogue."""
         today = datetime.now(time_zone(self.settings.timezone)).date()
-        run, new = start_run(self.ledger, self.doors, workflow, start, today=today)
-        if new and self.sender.send([run.id]):
-            self.ledger.runs.mark_sent([run.id])
-        return run, new
+        return start_run(self.ledger, self.doors, workflow, start, today=today, sender=self.sender)
 
     def edit_approval(
         self, approval_id: str, changes: dict[str, Any], *, by: str, version: int | None = None

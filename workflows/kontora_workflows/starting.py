@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal
 
 from kontora_workflows.definition import Workflow, definition_hash
-from kontora_workflows.engine.ports import Doors
+from kontora_workflows.engine.ports import Doors, Sender
 from kontora_workflows.inputs import resolve_inputs
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.chain import canonical, digest
@@ -29,12 +29,17 @@ class Start:
     delay_ms: int = 0
 
 
-def start_run(ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *, today: date) -> tuple[Run, bool]:
-    """Store a run. Returns it, and whether it is new.
+def start_run(
+    ledger: Ledger, doors: Doors, workflow: Workflow, start: Start, *, today: date, sender: Sender | None = None
+) -> tuple[Run, bool]:
+    """Store a run and tell the workers, if there is a way to. Returns it, and whether it is new.
 
     Raises what `prepare_run` raises, `KeyReused`, `LedgerUnavailable`.
     """
-    return ledger.runs.create(prepare_run(doors, workflow, start, today=today))
+    run, new = ledger.runs.create(prepare_run(doors, workflow, start, today=today), sent=sender is not None)
+    if new and sender is not None and not sender.send([run.id]):
+        ledger.runs.mark_unsent([run.id])
+    return run, new
 
 
 def prepare_run(doors: Doors, workflow: Workflow, start: Start, *, today: date) -> NewRun:

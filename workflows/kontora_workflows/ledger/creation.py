@@ -26,8 +26,11 @@ _SHARED = {field.name for field in fields(NewRun)} & {column.name for column in 
 _EMPTY: dict[str, Any] = {column.name: None for column in tables.runs.c}
 
 
-def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRun]) -> list[Run]:
-    """Store runs inside an open transaction, without looking for existing ones; returns them in order."""
+def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRun], *, sent: bool = False) -> list[Run]:
+    """Store runs inside an open transaction, without looking for existing ones; returns them in order.
+
+    `sent`: their ids are handed to the broker as soon as the transaction is over.
+    """
     if not news:
         return []
     now = connection.execute(_NOW).scalar_one()
@@ -40,7 +43,7 @@ def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRu
         for row, new in zip(rows, news, strict=True)
     ]
     for row, (entry, _, _) in zip(rows, firsts, strict=True):
-        row |= {"head_seq": entry.seq, "head_hash": entry.hash}
+        row |= {"head_seq": entry.seq, "head_hash": entry.hash, "sent_at": now if sent else None}
     definitions = {new.definition_hash: {"name": new.workflow, "text": new.definition} for new in news}
     texts = [{"hash": hash_, "created_at": now, **known} for hash_, known in definitions.items()]
     connection.execute(insert_ignore(connection, tables.definitions), texts)

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    column,
+    create_engine,
+    event,
+    exists,
+    inspect,
+    make_url,
+    select,
+    table,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, OperationalError
 
 from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.tables import Now
 
 #: The revision this code was written for; the newest file under `migrations/versions`.
-REVISION = "0001"
+REVISION = "0002"
+_VERSION = table("alembic_version", column("version_num")).c.version_num
+#: Whether the ledger still has that revision: a newer Kontora may upgrade it while we work.
+UNCHANGED = exists(select(_VERSION).where(_VERSION == REVISION))
 
+
+#: A connection that lay idle for longer is looked at before it is used, in seconds: to look at each costs a round trip.
+_IDLE_S = 1.0
+#: How long a transaction waits for SQLite's write lock, in seconds.
+_LOCK_S = 30
 
 _IN_USE = (
     "What was erased is gone from the ledger, and may still be read from the file by force: another process uses it. "
@@ -39,19 +60,50 @@ class LedgerTooNew(LedgerUnavailable):
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {_LOCK_S * 1000}", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("kontora_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    if not connection.get_execution_options().get("kontora_write", False):
+        driver.execute("BEGIN")
+        return
+    deadline = time.monotonic() + _LOCK_S
+    while True:  # SQLite's own waiting sleeps far longer than any of our transactions takes
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {_LOCK_S * 1000}")
+        time.sleep(random.uniform(0.0002, 0.001))
 
 
 def insert_ignore(connection: Connection, table: Any) -> Any:
     """An INSERT that does nothing where the row exists."""
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return make(table).on_conflict_do_nothing()
+
+
+def _look_before_use(engine: Engine) -> None:
+    """Replace a connection that has become useless while it lay idle, before anybody meets it."""
+
+    @event.listens_for(engine, "checkin")
+    def remember(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, _proxy: Any) -> None:
+        idle_s = time.monotonic() - record.info.get("idle_since", time.monotonic())
+        if idle_s > _IDLE_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error
 
 
 class Database:
@@ -64,7 +116,7 @@ class Database:
             self.dialect = parsed.get_backend_name()
             if self.dialect == "sqlite" and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            options: dict[str, Any] = {} if self.dialect == "sqlite" else {"pool_pre_ping": True, "pool_size": 3}
+            options: dict[str, Any] = {} if self.dialect == "sqlite" else {"pool_size": 3}
             self.engine: Engine = create_engine(parsed, **options)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise LedgerUnavailable(
@@ -78,6 +130,8 @@ class Database:
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", _sqlite_connect)
             event.listen(self.engine, "begin", _sqlite_begin)
+        else:
+            _look_before_use(self.engine)
         self._writer = self.engine.execution_options(kontora_write=True)
         # SQLite sees one instant anyway, as long as a transaction is open.
         instant: dict[str, Any] = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
@@ -128,30 +182,13 @@ class Database:
     def revision(self) -> str | None:
         """The schema version of the database; None if it is empty."""
         with self.read() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return self.revision_in(connection)
 
-    def migrate(self) -> None:
-        """Bring the schema to this code's version. Raises `LedgerTooNew` for a ledger of a newer Kontora."""
-        current = self.revision()
-        if current == REVISION:
-            return
-        if current is not None and current > REVISION:
-            raise LedgerTooNew(
-                f"This ledger has schema {current}, newer than this Kontora knows ({REVISION}). "
-                "Install the newer version; nothing was changed."
-            )
-        from alembic import command  # 0.6 s to import, needed once in a database's life
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.write() as connection:
-            if self.dialect == "postgresql":  # two processes may start at once
-                connection.execute(text("SELECT pg_advisory_xact_lock(7205759)"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, REVISION)
+    def revision_in(self, connection: Connection) -> str | None:
+        """The same inside an open transaction."""
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(select(_VERSION)).scalar()
 
     def scrub(self) -> bool:
         """Take what was deleted out of the files, too. False where that is for the database's owner to do.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Row, Update, bindparam, func, select, update
+from sqlalchemy import ClauseElement, Connection, Insert, Row, Update, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import GENESIS, Entry, canonical, entry_hash, seal
@@ -99,6 +99,10 @@ def _moving(changed: dict[str, Any]) -> tuple[Update, dict[str, Any]]:
 @cache
 def _moving_to(names: tuple[str, ...]) -> Update:
     return _MOVE.values({name: bindparam(f"new_{name}", type_=R[name].type) for name in names})
+
+
+def _add(connection: Connection, insert: Insert, rows: list[dict[str, Any]]) -> None:
+    connection.execute(insert, rows if len(rows) > 1 else rows[0])  # for one row drivers have a shorter way
 
 
 class Entries:
@@ -208,14 +212,14 @@ class Entries:
 
     def store(self, connection: Connection, sealed: Sequence[Sealed]) -> None:
         """Store entries and their payloads as they are."""
-        connection.execute(_ADD, [entry.__dict__ for entry, _, _ in sealed])
+        _add(connection, _ADD, [entry.__dict__ for entry, _, _ in sealed])
         payloads = [
             {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
             for entry, salt, content in sealed
             if salt
         ]
         if payloads:
-            connection.execute(_ADD_PAYLOAD, payloads)
+            _add(connection, _ADD_PAYLOAD, payloads)
 
     def of_run(self, run_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries of a run with a seq above `after`, in order."""

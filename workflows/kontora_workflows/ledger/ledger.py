@@ -21,12 +21,14 @@ from kontora_workflows.ledger.workers import Workers
 class Ledger:
     """Runs, their entries, and the views of them. `url` is an SQLAlchemy URL of SQLite or PostgreSQL."""
 
-    def __init__(self, url: str, *, migrate: bool = True) -> None:
+    def __init__(self, url: str, *, upgrade: bool = True) -> None:
         """Open the ledger and bring its schema up to date. Raises `LedgerUnavailable`, `LedgerTooNew`."""
         self.database = Database(url)
-        if migrate:
+        #: What opening it has changed; None if its schema was up to date.
+        self.upgraded: Upgrade | None = None
+        if upgrade:
             try:
-                self.database.migrate()
+                self.upgraded = migrate(self.database)
             except BaseException:
                 self.database.close()
                 raise

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import canonical
 from kontora_workflows.ledger.creation import create_all_in
-from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.database import UNCHANGED, Database
 from kontora_workflows.ledger.entries import Entries, Head
 from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, Claim, Failure, NewRun, Run
 from kontora_workflows.ledger.tables import Now
@@ -71,7 +71,7 @@ _RUN = select(tables.runs).where(R.id == bindparam("run"))
 _PARENT = select(R.parent_id).where(R.id == bindparam("run"))
 _CLAIM = (
     update(tables.runs)
-    .where(R.id == bindparam("run"), _due())
+    .where(R.id == bindparam("run"), _due(), UNCHANGED)
     .values(
         state="running",
         waiting_for=None,
@@ -89,6 +89,9 @@ _WITHDRAW = (
     .where(tables.approvals.c.run_id == bindparam("run"), tables.approvals.c.state.in_(("pending", "approved")))
     .values(state="withdrawn", version=tables.approvals.c.version + 1)
 )
+_THESE = R.id.in_(bindparam("runs", expanding=True))
+_SENT = update(tables.runs).where(_THESE, _due()).values(sent_at=Now())
+_UNSENT = update(tables.runs).where(_THESE, R.state == "queued").values(sent_at=None)
 #: What a run is rid of when nobody works on it any more.
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None, "sent_at": None, "attempts": 0}
 
@@ -101,15 +104,15 @@ class Runs:
 
     # --- beginning -----------------------------------------------------------------------------------------------
 
-    def create(self, new: NewRun) -> tuple[Run, bool]:
+    def create(self, new: NewRun, *, sent: bool = False) -> tuple[Run, bool]:
         """Store a run; it is queued at once. Returns it and whether it is new.
 
         The same principal and idempotency key, or the same fire of a schedule, gives the run that exists already;
-        with a different request hash it raises `KeyReused`.
+        with a different request hash it raises `KeyReused`. `sent`: its id is handed to the broker right afterwards.
         """
         try:
             with self._database.write("run.created") as connection:
-                return self.create_in(connection, new), True
+                return create_all_in(connection, self._entries, [new], sent=sent)[0], True
         except IntegrityError:
             run = self._existing(new)
             if run is None:
@@ -143,7 +146,10 @@ class Runs:
     # --- working -------------------------------------------------------------------------------------------------
 
     def claim(self, run_id: str, owner: str, lease_ms: int) -> Claim | None:
-        """Take the run if it is due and nobody holds it; None otherwise. Raises the fence."""
+        """Take the run if it is due and nobody holds it; None otherwise. Raises the fence.
+
+        Nothing can be taken from a ledger that a newer Kontora has upgraded meanwhile.
+        """
         with self._database.write("run.claim") as connection:
             row = connection.execute(_CLAIM, {"run": run_id, "by": owner, "lease_ms": lease_ms}).one_or_none()
             if row is None:
@@ -405,7 +411,12 @@ class Runs:
         """Remember that the ids were handed to the broker. What somebody took meanwhile is left alone."""
         if run_ids:
             with self._database.write("run.sent") as connection:
-                connection.execute(update(tables.runs).where(R.id.in_(run_ids), _due()).values(sent_at=Now()))
+                connection.execute(_SENT, {"runs": list(run_ids)})
+
+    def mark_unsent(self, run_ids: Sequence[str]) -> None:
+        """Take back that ids were handed to the broker: the sweeper sends them as soon as it can."""
+        with self._database.write("run.unsent") as connection:
+            connection.execute(_UNSENT, {"runs": list(run_ids)})
 
     def overdue(self) -> list[Run]:
         """Runs past their deadline that have not ended."""

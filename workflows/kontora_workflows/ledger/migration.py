@@ -1,0 +1,138 @@
+"""Bringing a ledger to the schema of this Kontora, all of it or nothing, while others work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from kontora_workflows.ledger.backup import back_up
+from kontora_workflows.ledger.database import REVISION, Database, LedgerTooNew, LedgerUnavailable
+from kontora_workflows.ledger.schema import lacking
+
+#: PostgreSQL's states for "you may not" and "somebody holds what you need".
+_NOT_ALLOWED, _LOCKED = "42501", "55P03"
+
+#: One process migrates while the others wait for it, and then find it done. Whoever works on the ledger is kept waiting
+#: for seconds at most; an upgrade itself takes as long as it takes.
+_ALONE = (
+    "SET LOCAL lock_timeout = '10min'",
+    "SELECT pg_advisory_xact_lock(7205759)",
+    "SET LOCAL lock_timeout = '5s'",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
+
+
+class LedgerTooOld(LedgerUnavailable):
+    """The ledger has to be upgraded, and this database user may not."""
+
+
+class LedgerUnfit(LedgerUnavailable):
+    """The ledger is not what its schema version says: an unreleased build made it, or somebody changed it."""
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What was done: the schema before (None for a new ledger) and where a SQLite ledger's copy is."""
+
+    before: str | None
+    copy: Path | None
+
+
+def refuse_newer(database: Database) -> None:
+    """Raise `LedgerTooNew` if a newer Kontora has upgraded the ledger, maybe while we were at work."""
+    _refuse_newer(database.revision())
+
+
+def migrate(database: Database) -> Upgrade | None:
+    """Bring the schema to this code's version; None if it is there already.
+
+    A SQLite ledger is copied first. Raises `LedgerTooNew`, `LedgerTooOld`, `LedgerUnfit`, `LedgerUnavailable`; the
+    ledger then is as it was.
+    """
+    found = database.revision()
+    _refuse_newer(found)
+    if found == REVISION:
+        return None
+    from alembic import command  # 0.6 s to import, needed once in a database's life
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with database.write("ledger.upgrade") as connection, _explained(found):
+        if database.dialect == "postgresql":
+            for statement in _ALONE:
+                connection.execute(text(statement))
+        found = database.revision_in(connection)
+        _refuse_newer(found)
+        if found == REVISION:  # somebody else did it while we waited
+            return None
+        copy = _copy(database) if found else None
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISION)
+        if missing := lacking(connection):
+            raise _unfit(found, ", ".join(missing))
+    return Upgrade(found, copy)
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > REVISION:
+        raise LedgerTooNew(
+            f"This ledger has schema {found}, newer than this Kontora knows ({REVISION}), and there is no way back. "
+            "Install the newer version; nothing was changed."
+        )
+
+
+def _copy(database: Database) -> Path | None:
+    """Keep a SQLite ledger as it is under the write lock; a copy that an earlier attempt made is replaced."""
+    if database.dialect != "sqlite" or not database.engine.url.database:
+        return None
+    path = Path(f"{database.engine.url.database}.before-{REVISION}")
+    path.unlink(missing_ok=True)
+    try:
+        back_up(database, path)
+    except OSError as error:
+        raise LedgerUnavailable(
+            f"The ledger could not be copied before its upgrade: {error.strerror}. Make room beside it, then try again; "
+            "nothing was changed.",
+            detail=str(error),
+        ) from error
+    return path
+
+
+@contextmanager
+def _explained(found: str | None) -> Iterator[None]:
+    """Say what an upgrade was refused for. What else goes wrong is not known here and passes."""
+    try:
+        yield
+    except DBAPIError as error:
+        said, state = str(error.orig), getattr(error.orig, "sqlstate", None)
+        if state == _NOT_ALLOWED:
+            has = f"schema {found}" if found else "no tables yet"
+            raise LedgerTooOld(
+                f"This ledger has {has}, this Kontora needs schema {REVISION}, and its database user may not change "
+                "tables. Nothing was changed.",
+                detail=said,
+            ) from error
+        if state == _LOCKED:
+            raise LedgerUnavailable(
+                "The ledger could not be upgraded: somebody has been reading or upgrading it for long (a backup, say). "
+                "Let that end, then try again; nothing was changed.",
+                detail=said,
+            ) from error
+        if not isinstance(error, OperationalError) or "no such" in said:
+            raise _unfit(found, said) from error
+        raise
+
+
+def _unfit(found: str | None, missing: str) -> LedgerUnfit:
+    return LedgerUnfit(
+        f"This ledger says that it has schema {found}, and does not: {missing}. An unreleased build of Kontora made it, "
+        "or somebody changed it. Nothing was changed; keep it to read it with what made it, and begin a new one.",
+        detail=missing,
+    )
