@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from kontora_workflows.ledger import Ledger
-from kontora_workflows.ledger.backup import BackupUnusable, back_up, restore
+from kontora_workflows.ledger.backup import BackupUnusable, back_up
 from kontora_workflows.ledger.database import LedgerTooNew
 from kontora_workflows.ledger.entries import LeaseLost
 from kontora_workflows.ledger.restored import mark_restored
+from kontora_workflows.ledger.restoring import restore
 from kontora_workflows.ledger.run import Failure
 from kontora_workflows.ledger.schedules import Schedule
 from sqlalchemy import text

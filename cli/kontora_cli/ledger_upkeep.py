@@ -78,7 +78,7 @@ def restore(
     """Put a backup in place of a SQLite ledger. Runs that were open then wait for a person: no write is repeated."""
     from kontora_worker.settings import load_settings
     from kontora_workflows.ledger.backup import BackupUnusable
-    from kontora_workflows.ledger.backup import restore as put_back
+    from kontora_workflows.ledger.restoring import restore as put_back
     from sqlalchemy import make_url
 
     url = make_url(load_settings(home).database_url.get_secret_value())

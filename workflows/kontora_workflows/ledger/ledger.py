@@ -11,6 +11,7 @@ from kontora_workflows.ledger.chain import Break
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.fires import Fires
+from kontora_workflows.ledger.migration import Upgrade, refuse_newer, upgrade
 from kontora_workflows.ledger.runs import Runs
 from kontora_workflows.ledger.schedules import Schedules
 from kontora_workflows.ledger.slots import Slots
@@ -21,14 +22,14 @@ from kontora_workflows.ledger.workers import Workers
 class Ledger:
     """Runs, their entries, and the views of them. `url` is an SQLAlchemy URL of SQLite or PostgreSQL."""
 
-    def __init__(self, url: str, *, upgrade: bool = True) -> None:
-        """Open the ledger and bring its schema up to date. Raises `LedgerUnavailable`, `LedgerTooNew`."""
+    def __init__(self, url: str, *, migrate: bool = True) -> None:
+        """Open the ledger and bring its schema up to date. Raises what `upgrade` raises."""
         self.database = Database(url)
         #: What opening it has changed; None if its schema was up to date.
         self.upgraded: Upgrade | None = None
-        if upgrade:
+        if migrate:
             try:
-                self.upgraded = migrate(self.database)
+                self.upgraded = upgrade(self.database)
             except BaseException:
                 self.database.close()
                 raise
@@ -48,6 +49,10 @@ class Ledger:
         some = check.of_range() if run_id is None else check.of_runs([run.id for run in self.runs.family(run_id)])
         for one in some:
             yield one.run_id, one.broken
+
+    def refuse_newer(self) -> None:
+        """Raise `LedgerTooNew` if a newer Kontora has upgraded the ledger since it was opened."""
+        refuse_newer(self.database)
 
     def close(self) -> None:
         """Dispose of the connections."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from kontora_workflows.ledger.backup import back_up
+from kontora_workflows.ledger.backup import BackupUnusable, back_up
 from kontora_workflows.ledger.database import REVISION, Database, LedgerTooNew, LedgerUnavailable
 from kontora_workflows.ledger.schema import lacking
 
 #: PostgreSQL's states for "you may not" and "somebody holds what you need".
 _NOT_ALLOWED, _LOCKED = "42501", "55P03"
+#: How the databases say that something is missing, or is there already.
+_UNFIT = re.compile(r"no such (table|column|index)|already exists|duplicate column|does not exist")
 
 #: One process migrates while the others wait for it, and then find it done. Whoever works on the ledger is kept waiting
 #: for seconds at most; an upgrade itself takes as long as it takes.
@@ -49,7 +53,7 @@ def refuse_newer(database: Database) -> None:
     _refuse_newer(database.revision())
 
 
-def migrate(database: Database) -> Upgrade | None:
+def upgrade(database: Database) -> Upgrade | None:
     """Bring the schema to this code's version; None if it is there already.
 
     A SQLite ledger is copied first. Raises `LedgerTooNew`, `LedgerTooOld`, `LedgerUnfit`, `LedgerUnavailable`; the
@@ -75,7 +79,7 @@ def migrate(database: Database) -> Upgrade | None:
         copy = _copy(database) if found else None
         config.attributes["connection"] = connection
         command.upgrade(config, REVISION)
-        if missing := lacking(connection):
+        if found and (missing := lacking(connection)):
             raise _unfit(found, ", ".join(missing))
     return Upgrade(found, copy)
 
@@ -93,13 +97,12 @@ def _copy(database: Database) -> Path | None:
     if database.dialect != "sqlite" or not database.engine.url.database:
         return None
     path = Path(f"{database.engine.url.database}.before-{REVISION}")
-    path.unlink(missing_ok=True)
     try:
+        path.unlink(missing_ok=True)
         back_up(database, path)
-    except OSError as error:
+    except (OSError, sqlite3.Error, BackupUnusable) as error:
         raise LedgerUnavailable(
-            f"The ledger could not be copied before its upgrade: {error.strerror}. Make room beside it, then try again; "
-            "nothing was changed.",
+            f"The ledger could not be copied to {path} before its upgrade: {error}. Nothing was changed.",
             detail=str(error),
         ) from error
     return path
@@ -125,14 +128,16 @@ def _explained(found: str | None) -> Iterator[None]:
                 "Let that end, then try again; nothing was changed.",
                 detail=said,
             ) from error
-        if not isinstance(error, OperationalError) or "no such" in said:
+        if _UNFIT.search(said):
             raise _unfit(found, said) from error
         raise
 
 
 def _unfit(found: str | None, missing: str) -> LedgerUnfit:
+    says = f"has schema {found}" if found else "is new"
     return LedgerUnfit(
-        f"This ledger says that it has schema {found}, and does not: {missing}. An unreleased build of Kontora made it, "
-        "or somebody changed it. Nothing was changed; keep it to read it with what made it, and begin a new one.",
+        f"This ledger says that it {says}, and does not look so: {missing}. It was made by a build of Kontora that was "
+        "never released, or something else wrote to its database. Nothing was changed; keep it for what made it, and "
+        "begin a new ledger.",
         detail=missing,
     )

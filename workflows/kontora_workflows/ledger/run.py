@@ -78,6 +78,7 @@ class Run:
     restored_at: int | None
     head_seq: int
     head_hash: str
+    queue: str
     #: The inputs were erased: they read as none, and the run cannot go on.
     erased: bool = False
 
@@ -122,6 +123,7 @@ class NewRun:
     parent_step: str | None = None
     item_key: str | None = None
     item_position: int | None = None
+    queue: str = "kontora"
 
 
 @dataclass(frozen=True)

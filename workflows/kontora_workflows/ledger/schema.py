@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Index, Inspector, Table, UniqueConstraint, inspect, text
+from sqlalchemy import Connection, Inspector, Table, UniqueConstraint, inspect, text
 
 from kontora_workflows.ledger.tables import APPEND_ONLY, metadata
 
@@ -35,9 +35,6 @@ def _lacking(found: Inspector, table: Table) -> Iterator[str]:
     columns = {column["name"] for column in found.get_columns(table.name)}
     yield from (f"no column {table.name}.{column.name}" for column in table.columns if column.name not in columns)
     named = {one["name"] for one in (*found.get_indexes(table.name), *found.get_unique_constraints(table.name))}
-    wanted = [*table.indexes, *(one for one in table.constraints if isinstance(one, UniqueConstraint))]
-    yield from (f"no index {name}" for name in sorted(map(_name, wanted)) if name not in named)
-
-
-def _name(one: Index | UniqueConstraint) -> str:
-    return str(one.name)
+    unique = (one for one in table.constraints if isinstance(one, UniqueConstraint))
+    wanted = sorted({str(one.name) for one in table.indexes} | {str(one.name) for one in unique})
+    yield from (f"no index {name}" for name in wanted if name not in named)

@@ -98,6 +98,7 @@ runs = Table(
     Column("restored_at", BigInteger),  # what it did after a backup may be missing here
     Column("head_seq", BigInteger, nullable=False),
     Column("head_hash", String(64), nullable=False),
+    Column("queue", Text, nullable=False, server_default="kontora"),  # where messages with its id go
     UniqueConstraint("principal", "idempotency_key", name="one_run_per_idempotency_key"),
     UniqueConstraint("schedule_id", "logical_at", name="one_run_per_fire"),
     UniqueConstraint("parent_id", "parent_step", "item_key", name="one_run_per_item"),
