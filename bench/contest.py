@@ -27,6 +27,7 @@ class Entrant:
     module: str
     processes: int = 1
     worker: str = ""
+    pool: int = 2
     services: bool = False
 
 
@@ -40,8 +41,9 @@ ENTRANTS = (
     Entrant("in process: SQLite, 2 processes", _TWO, "bench.in_process", 2),
     Entrant("embedded: SQLite + filesystem, pool of 2", _TWO, "bench.starter", worker=_WORKER),
     Entrant(_QUEUED, _QUEUED, "bench.celery_loop", worker="bench.celery_worker", services=True),
-    Entrant(
-        "production: PostgreSQL + Redis, pool of 2", _QUEUED, "bench.starter", worker="bench.worker", services=True
+    *(
+        Entrant(f"production: PostgreSQL + Redis, pool of {pool}", _QUEUED, "bench.starter", 1, _WORKER, pool, True)
+        for pool in (2, 1, 4)
     ),
 )
 
@@ -86,6 +88,7 @@ class Contest:
 
     def _contender(self, entrant: Entrant) -> Contender:
         settings = {"BENCH_BOOKS": f"sqlite:///{self._books}", "BENCH_MODEL": self._model}
+        settings["BENCH_POOL"] = str(entrant.pool)
         if entrant.services:
             settings |= self.stack.enter_context(production_pair())
         settings = self.environment(entrant.name, **settings)

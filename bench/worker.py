@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -9,8 +10,8 @@ from kontora_worker.house import House
 from kontora_worker.settings import load_settings
 from kontora_worker.supervisor import Supervisor
 
-#: Worker processes in the pool, as many as the baseline has.
-PROCESSES = 2
+#: Worker processes in the pool; as a rule as many as the baseline has.
+PROCESSES = int(os.environ.get("BENCH_POOL", "2"))
 
 
 def main() -> None:
