@@ -17,7 +17,8 @@ from kontora_workflows.engine.ports import BindingMissing
 from kontora_workflows.inputs import InputsInvalid
 from kontora_workflows.ledger.approvals import AlreadyDecided, SamePerson, UnknownApproval
 from kontora_workflows.ledger.artifacts import UnknownArtifact
-from kontora_workflows.ledger.database import LedgerTooNew, LedgerUnavailable
+from kontora_workflows.ledger.database import LedgerTooNew, LedgerUnavailable, LedgerUnfit
+from kontora_workflows.ledger.migration import LedgerTooOld
 from kontora_workflows.ledger.runs import KeyReused, NotResumable, UnknownRun
 from kontora_workflows.ledger.schedules import UnknownSchedule
 from kontora_workflows.loader import WorkflowInvalid
@@ -150,6 +151,8 @@ TOLD: dict[type[Exception], Callable[[Any], Refused]] = {
     ModelError: _model,
     LedgerUnavailable: _ledger,
     LedgerTooNew: _plain("ledger_too_new"),
+    LedgerTooOld: _plain("ledger_too_old"),
+    LedgerUnfit: _plain("ledger_unfit"),
     DatabaseError: _database,
     PoolTimeout: _busy,
     RequestValidationError: _request,

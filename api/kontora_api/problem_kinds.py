@@ -418,6 +418,20 @@ _SELF = _kinds(
         "Install the newer version.",
     ),
     ProblemKind(
+        "ledger_too_old",
+        503,
+        "The ledger has to be upgraded.",
+        "An older Kontora has written this ledger, and the API's database user may not change its tables.",
+        "As their owner: `kontora ledger upgrade`.",
+    ),
+    ProblemKind(
+        "ledger_unfit",
+        503,
+        "The ledger is not what it says.",
+        "It lacks tables or columns of its own schema version: an unreleased build made it, or somebody changed it.",
+        "Begin a new one, or restore a backup.",
+    ),
+    ProblemKind(
         "database_error",
         503,
         "The ledger's database refused.",

@@ -129,6 +129,18 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.ledger.database.LedgerTooNew": _Family(
         CONFIGURATION, "ledger_too_new", "The ledger cannot be opened.", "Install the newer Kontora."
     ),
+    "kontora_workflows.ledger.migration.LedgerTooOld": _Family(
+        CONFIGURATION,
+        "ledger_too_old",
+        "The ledger has to be upgraded.",
+        "With the URL of the tables' owner in KONTORA_DATABASE_URL: kontora ledger upgrade",
+    ),
+    "kontora_workflows.ledger.database.LedgerUnfit": _Family(
+        CONFIGURATION,
+        "ledger_unfit",
+        "The ledger cannot be opened.",
+        "Name another data folder (--home) or an empty database (KONTORA_DATABASE_URL).",
+    ),
     "kontora_workflows.ledger.database.LedgerUnavailable": _Family(
         UNAVAILABLE, "ledger_unavailable", "The ledger cannot be used.", "kontora doctor"
     ),

@@ -148,6 +148,7 @@ def explained(what: str, next_: str) -> Iterator[None]:
         raise CliError(CONFIGURATION, "ledger_file", what, str(error), next_) from None
 
 
+app.command()(ledger_upkeep.upgrade)
 app.command()(ledger_erasure.erase)
 app.command()(ledger_upkeep.retain)
 app.command()(ledger_upkeep.backup)

@@ -66,7 +66,7 @@ def _erased(house: House, erased: list[Traces]) -> None:
 
 def _elsewhere(house: House) -> None:
     """Name the copies of the ledger that this command does not reach."""
-    for path in sorted(house.settings.home.glob("*.before-restore-*")):
+    for path in sorted(house.settings.home.glob("*.before-*")):
         note(f"{path} was not looked into; remove it when you no longer need it.")
 
 

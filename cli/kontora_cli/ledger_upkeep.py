@@ -1,4 +1,4 @@
-"""`kontora ledger retain`, `backup`, `restore`, `restored`: what changes a ledger as a whole."""
+"""`kontora ledger upgrade`, `retain`, `backup`, `restore`, `restored`: what changes a ledger as a whole."""
 
 from __future__ import annotations
 
@@ -20,6 +20,19 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it is only show
 
 #: Who may do what the running role may not.
 OWNER = "on PostgreSQL as the owner of the tables, as docs/ledger.md says"
+
+
+def upgrade(home: Home = None, as_json: Json = False) -> int:
+    """Bring the ledger's tables up to date, while workers go on; those of an older Kontora then end by themselves.
+
+    Other commands do the same when they open the ledger, as far as its database user may.
+    """
+    with opened(home) as house:
+        done, now = house.ledger.upgraded, house.ledger.database.revision()
+    copy = str(done.copy) if done and done.copy else None
+    document = {"schema": now, "before": done.before if done else now, "copy": copy}
+    show(document, f"The ledger has schema {now}.", as_json=as_json)
+    return OK
 
 
 def retain(

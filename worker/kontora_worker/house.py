@@ -52,7 +52,10 @@ class House:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger. Raises `LedgerUnavailable`."""
-        return Ledger(bounded(self.settings.database_url.get_secret_value()))
+        ledger = Ledger(bounded(self.settings.database_url.get_secret_value()))
+        if ledger.upgraded and ledger.upgraded.before:
+            log.warning("%s", ledger.upgraded)
+        return ledger
 
     @cached_property
     def catalog(self) -> Catalog:

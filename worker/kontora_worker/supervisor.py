@@ -18,7 +18,7 @@ from types import FrameType
 
 from kontora_agents.rehearsal.script import load_script
 from kontora_agents.rehearsal.server import Rehearsal
-from kontora_workflows.ledger.database import LedgerUnavailable
+from kontora_workflows.ledger.database import LedgerTooNew, LedgerUnavailable
 
 from kontora_worker.alerting import Alerting
 from kontora_worker.ears import Ears
@@ -54,7 +54,10 @@ class Supervisor:
         self._stop.set()
 
     def run(self) -> None:
-        """Work until stopped. Raises `LedgerUnavailable` when the ledger cannot be opened at the start."""
+        """Work until stopped. Raises `LedgerUnavailable` when the ledger cannot be opened at the start.
+
+        Raises `LedgerTooNew` when a newer Kontora upgrades the ledger: runs under way go back to the queue first.
+        """
         workers, name = self._house.ledger.workers, f"{socket.gethostname()}:{os.getpid()}"
         with ExitStack() as stack:
             stack.enter_context(_rehearsing(self._house))
@@ -64,6 +67,7 @@ class Supervisor:
             while not self._stop.is_set():
                 self._keep_pool()
                 try:
+                    self._house.ledger.refuse_newer()
                     workers.seen(name, VERSION)
                     self._keep_schedules()
                     self._house.sweeper.sweep()
@@ -71,6 +75,9 @@ class Supervisor:
                     self._wake_the_deaf()
                     if self._until_idle and not self._house.ledger.runs.busy():
                         break
+                except LedgerTooNew:
+                    stack.callback(workers.gone, name)
+                    raise
                 except LedgerUnavailable as error:
                     log.error("%s", error.message)
                 except Exception:

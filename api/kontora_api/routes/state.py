@@ -54,9 +54,10 @@ def healthz() -> Alive:
     return Alive(status="ok", version=version("kontora"))
 
 
-@router.get("/readyz", responses=problems("ledger_unavailable", "ledger_too_new"))
+@router.get("/readyz", responses=problems("ledger_unavailable", "ledger_too_new", "ledger_too_old", "ledger_unfit"))
 def readyz(house: TheHouse, ledger: TheLedger) -> Ready:
-    """Say whether requests can be served: the ledger has to answer."""
+    """Say whether requests can be served: the ledger has to answer, and to be one that this Kontora knows."""
+    ledger.refuse_newer()
     workers = len(ledger.workers.alive())
     answers = house.sender.answers()
     detail = "" if workers else "No worker is running: runs are accepted, and wait for one."

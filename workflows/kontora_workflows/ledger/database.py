@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ _VERSION = table("alembic_version", column("version_num")).c.version_num
 UNCHANGED = exists(select(_VERSION).where(_VERSION == REVISION))
 
 
+#: How SQLite says that a table or column is missing.
+_UNFIT = re.compile(r"no such (table|column)|has no column")
 #: A connection that lay idle for longer is looked at before it is used, in seconds: to look at each costs a round trip.
 _IDLE_S = 1.0
 #: How long a transaction waits for SQLite's write lock, in seconds.
@@ -56,6 +59,19 @@ class LedgerUnavailable(Exception):
 
 class LedgerTooNew(LedgerUnavailable):
     """The ledger was written by a newer Kontora."""
+
+
+class LedgerUnfit(LedgerUnavailable):
+    """The ledger is not what its schema version says (None: an empty one)."""
+
+    def __init__(self, version: str | None, missing: str) -> None:
+        says = f"has schema {version}" if version else "is new"
+        message = (
+            f"This ledger says that it {says}, and does not look so: {missing}. It was made by a build of Kontora that "
+            "was never released, or something else wrote to its database. Nothing was changed; keep it for what made "
+            "it, and begin a new one."
+        )
+        super().__init__(message, detail=missing)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:
@@ -163,6 +179,8 @@ class Database:
             yield
         except OperationalError as error:
             said = str(error.orig)
+            if _UNFIT.search(said):
+                raise LedgerUnfit(REVISION, said) from error
             why = "is full or not writable" if "full" in said or "readonly" in said else "does not answer"
             raise LedgerUnavailable(
                 f"The ledger's database {why}. Nothing was lost: start it (or make room), then try again.", detail=said

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from kontora_workflows.ledger.backup import BackupUnusable, back_up
-from kontora_workflows.ledger.database import REVISION, Database, LedgerTooNew, LedgerUnavailable
+from kontora_workflows.ledger.database import REVISION, Database, LedgerTooNew, LedgerUnavailable, LedgerUnfit
 from kontora_workflows.ledger.schema import lacking
 
 #: PostgreSQL's states for "you may not" and "somebody holds what you need".
@@ -36,16 +36,19 @@ class LedgerTooOld(LedgerUnavailable):
     """The ledger has to be upgraded, and this database user may not."""
 
 
-class LedgerUnfit(LedgerUnavailable):
-    """The ledger is not what its schema version says: an unreleased build made it, or somebody changed it."""
-
-
 @dataclass(frozen=True)
 class Upgrade:
     """What was done: the schema before (None for a new ledger) and where a SQLite ledger's copy is."""
 
     before: str | None
     copy: Path | None
+
+    def __str__(self) -> str:
+        """The same in a sentence."""
+        if self.before is None:
+            return f"A ledger was made, with schema {REVISION}."
+        kept = f" The ledger as it was is {self.copy}." if self.copy else ""
+        return f"The ledger was upgraded from schema {self.before} to {REVISION}.{kept}"
 
 
 def refuse_newer(database: Database) -> None:
@@ -76,11 +79,11 @@ def upgrade(database: Database) -> Upgrade | None:
         _refuse_newer(found)
         if found == REVISION:  # somebody else did it while we waited
             return None
-        copy = _copy(database) if found else None
-        config.attributes["connection"] = connection
-        command.upgrade(config, REVISION)
-        if found and (missing := lacking(connection)):
-            raise _unfit(found, ", ".join(missing))
+        with _copy_kept(database if found else None) as copy:
+            config.attributes["connection"] = connection
+            command.upgrade(config, REVISION)
+            if found and (missing := lacking(connection)):
+                raise LedgerUnfit(found, ", ".join(missing))
     return Upgrade(found, copy)
 
 
@@ -92,10 +95,13 @@ def _refuse_newer(found: str | None) -> None:
         )
 
 
-def _copy(database: Database) -> Path | None:
-    """Keep a SQLite ledger as it is under the write lock; a copy that an earlier attempt made is replaced."""
-    if database.dialect != "sqlite" or not database.engine.url.database:
-        return None
+@contextmanager
+def _copy_kept(database: Database | None) -> Iterator[Path | None]:
+    """Keep a SQLite ledger as it is under the write lock, unless what follows fails; the copy of a process that was
+    killed is replaced."""
+    if database is None or database.dialect != "sqlite" or not database.engine.url.database:
+        yield None
+        return
     path = Path(f"{database.engine.url.database}.before-{REVISION}")
     try:
         path.unlink(missing_ok=True)
@@ -105,7 +111,11 @@ def _copy(database: Database) -> Path | None:
             f"The ledger could not be copied to {path} before its upgrade: {error}. Nothing was changed.",
             detail=str(error),
         ) from error
-    return path
+    try:
+        yield path
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -129,15 +139,5 @@ def _explained(found: str | None) -> Iterator[None]:
                 detail=said,
             ) from error
         if _UNFIT.search(said):
-            raise _unfit(found, said) from error
+            raise LedgerUnfit(found, said) from error
         raise
-
-
-def _unfit(found: str | None, missing: str) -> LedgerUnfit:
-    says = f"has schema {found}" if found else "is new"
-    return LedgerUnfit(
-        f"This ledger says that it {says}, and does not look so: {missing}. It was made by a build of Kontora that was "
-        "never released, or something else wrote to its database. Nothing was changed; keep it for what made it, and "
-        "begin a new ledger.",
-        detail=missing,
-    )
