@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from kontora_workflows.ledger.backup import BackupUnusable, back_up
@@ -66,11 +66,6 @@ def upgrade(database: Database) -> Upgrade | None:
     _refuse_newer(found)
     if found == REVISION:
         return None
-    from alembic import command  # 0.6 s to import, needed once in a database's life
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with database.write("ledger.upgrade") as connection, _explained(found):
         if database.dialect == "postgresql":
             for statement in _ALONE:
@@ -80,11 +75,21 @@ def upgrade(database: Database) -> Upgrade | None:
         if found == REVISION:  # somebody else did it while we waited
             return None
         with _copy_kept(database if found else None) as copy:
-            config.attributes["connection"] = connection
-            command.upgrade(config, REVISION)
+            run_revisions(connection)
             if found and (missing := lacking(connection)):
                 raise LedgerUnfit(found, ", ".join(missing))
     return Upgrade(found, copy)
+
+
+def run_revisions(connection: Connection, last: str = REVISION) -> None:
+    """Run what a ledger lacks, up to one revision, inside an open transaction."""
+    from alembic import command  # 0.6 s to import, needed once in a database's life
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, last)
 
 
 def _refuse_newer(found: str | None) -> None:
