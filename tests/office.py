@@ -132,9 +132,11 @@ class Pigeonhole:
     """Where run ids are put; whoever works takes them out."""
 
     ids: list[str] = field(default_factory=list)
+    queues: list[str] = field(default_factory=list)
 
-    def send(self, run_ids: list[str]) -> bool:
+    def send(self, run_ids: list[str], queue: str = "kontora") -> bool:
         self.ids += run_ids
+        self.queues += [queue] * len(run_ids)
         return True
 
 

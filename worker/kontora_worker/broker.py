@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kontora_workflows.engine.ports import QUEUE
 from kontora_workflows.failpoints import passing
 
 from kontora_worker.folder_transport import SCHEME
@@ -35,7 +36,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
-        task_default_queue="kontora",
+        task_default_queue=QUEUE,
         task_publish_retry=False,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
@@ -72,8 +73,8 @@ class CelerySender:
         self._app = app
         self._not_before = 0.0
 
-    def send(self, run_ids: list[str]) -> bool:
-        """Send each id; never raises. False if they are not on their way.
+    def send(self, run_ids: list[str], queue: str = QUEUE) -> bool:
+        """Send each id to a queue; never raises. False if they are not on their way.
 
         A broker that did not answer is left alone for a moment, so that nobody waits for it.
         """
@@ -82,7 +83,7 @@ class CelerySender:
         for run_id in run_ids:
             try:
                 passing("broker.before")
-                self._app.send_task(TASK, args=[run_id], retry=False)
+                self._app.send_task(TASK, args=[run_id], queue=queue, retry=False)
             except (OperationalError, OSError) as error:
                 log.warning(
                     "the broker does not answer (%s); the sweeper will send %s again", type(error).__name__, run_id

@@ -43,6 +43,7 @@ def main() -> None:
             "--quiet",
             "worker",
             f"--concurrency={concurrency}",
+            f"--queues={','.join(settings.queues or settings.all_queues)}",
             "--loglevel=WARNING",
             "--without-gossip",
             "--without-mingle",

@@ -17,6 +17,8 @@ from kontora_workflows.catalog import Catalog
 from kontora_workflows.cron import time_zone
 from kontora_workflows.definition import ApprovalStep, ForEachStep, Step, Workflow
 from kontora_workflows.engine.engine import Engine
+from kontora_workflows.engine.ports import QUEUE
+from kontora_workflows.engine.routing import Routes
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.approvals import Approval
 from kontora_workflows.ledger.chain import digest
@@ -92,7 +94,17 @@ class House:
         """The engine of this process."""
         owner = f"{pool_name(os.getppid())}:{os.getpid()}"
         lease_ms = int(self.settings.lease_s * 1000)
-        return Engine(self.ledger, self.doors, self.models, self.sender, self.runner, owner, lease_ms)
+        engine = Engine(self.ledger, self.doors, self.models, self.sender, self.runner, owner, lease_ms)
+        engine.routes = self._routes()
+        return engine
+
+    def _routes(self) -> Routes:
+        settings = self.settings
+        return Routes(
+            {name: model.queue for name, model in settings.models.items() if model.queue != QUEUE},
+            {name: one.queue for name, one in settings.connectors.items() if one.queue != QUEUE},
+            frozenset(settings.queues) if settings.queues else None,
+        )
 
     @cached_property
     def sweeper(self) -> Sweeper:

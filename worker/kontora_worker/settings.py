@@ -9,12 +9,24 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from kontora_connectors import ConnectorError
 from kontora_connectors.letter import ascii_address
 from kontora_connectors.smtp import Security, SmtpConfig
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from kontora_workflows.engine.ports import QUEUE
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,60}$")]
 
 
 class SettingsInvalid(Exception):
@@ -30,6 +42,7 @@ class ModelSettings(BaseModel):
     url: str = Field("http://127.0.0.1:11434", description="where the Ollama server listens")
     name: str = Field("", description="name of the model; empty: the first installed one that can call tools")
     limit: int | None = Field(None, ge=1, description="questions to its server at once, on all machines together")
+    queue: QueueName = Field(QUEUE, description="where runs go whose next step asks it; see `queues`")
     script: str = Field("", description="rehearsal only: which script of a workflow, e.g. `adversarial`")
 
 
@@ -40,6 +53,7 @@ class InstanceSettings(BaseModel):
 
     kind: str
     limit: int | None = Field(None, ge=1, description="calls at once, on all machines together")
+    queue: QueueName = Field(QUEUE, description="where runs go whose next step calls it; see `queues`")
 
 
 class WebhookSettings(BaseModel):
@@ -115,6 +129,9 @@ class Settings(BaseModel):
     )
     lease_s: float = Field(30.0, gt=0, description="how long a run stays a worker's without a heartbeat")
     sweep_s: float = Field(1.0, gt=0, description="pause between two sweeps")
+    queues: tuple[QueueName, ...] = Field(
+        (), description="the queues that workers here serve, comma-separated in the environment; all if left out"
+    )
     deaf_s: float = Field(
         30.0, gt=0, description="a pool that takes none of the runs that have been due for so long is started anew"
     )
@@ -124,6 +141,17 @@ class Settings(BaseModel):
     alerts: AlertSettings = AlertSettings()
     #: Where each value came from, for `kontora config show`.
     origin: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @property
+    def all_queues(self) -> tuple[str, ...]:
+        """Every queue that something here names."""
+        named = [model.queue for model in self.models.values()] + [one.queue for one in self.connectors.values()]
+        return tuple(dict.fromkeys([QUEUE, *named, *self.queues]))
 
 
 #: Settings that an environment variable `KONTORA_<NAME>` goes before.
@@ -138,6 +166,7 @@ FROM_ENVIRONMENT = (
     "lease_s",
     "sweep_s",
     "deaf_s",
+    "queues",
 )
 
 

@@ -73,7 +73,7 @@ class Supervisor:
                     self._house.sweeper.sweep()
                     self._send_alerts()
                     self._wake_the_deaf()
-                    if self._until_idle and not self._house.ledger.runs.busy():
+                    if self._until_idle and not self._house.ledger.runs.busy(self._house.settings.queues):
                         break
                 except LedgerTooNew:
                     stack.callback(workers.gone, name)
@@ -119,7 +119,8 @@ class Supervisor:
         if self._pool is None:
             return
         runs, deaf_ms = self._house.ledger.runs, int(self._house.settings.deaf_s * 1000)
-        if self._ears.deaf(runs.held_by(pool_name(self._pool.pid) + ":"), lambda: runs.neglected(deaf_ms)):
+        queues = self._house.settings.queues
+        if self._ears.deaf(runs.held_by(pool_name(self._pool.pid) + ":"), lambda: runs.neglected(deaf_ms, queues)):
             log.error("runs are due and the pool takes none: it is started anew")
             self._end_pool()
             self._pool = None

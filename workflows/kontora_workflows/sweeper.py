@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kontora_workflows.definition import Workflow
 from kontora_workflows.engine.ports import Doors, Sender
+from kontora_workflows.engine.routing import send_all
 from kontora_workflows.engine.signals import MAX_ATTEMPTS
 from kontora_workflows.firing import Firing
 from kontora_workflows.ledger import Ledger
@@ -69,7 +70,6 @@ class Sweeper:
                 why = f"The run broke off {run.attempts} times without an end."
                 hint = f"See the worker's log; `kontora runs resume {run.id}` tries again."
                 self.ledger.runs.end_idle(run.id, "failed", Failure("poison", why, hint), by="sweeper")
-        ids = [run.id for run in due if not (run.state == "running" and run.attempts >= MAX_ATTEMPTS)]
-        if ids and self.sender.send(ids):
-            self.ledger.runs.mark_sent(ids)
-        return len(ids)
+        going = [run for run in due if not (run.state == "running" and run.attempts >= MAX_ATTEMPTS)]
+        send_all(self.ledger, self.sender, going)
+        return len(going)

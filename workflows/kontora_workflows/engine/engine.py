@@ -16,9 +16,11 @@ from kontora_workflows.engine.execution import Execution
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import Doors, Models, Sender
 from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.routing import ANYWHERE, Routes, send_all
 from kontora_workflows.engine.signals import (
     MAX_ATTEMPTS,
     Cancelled,
+    Elsewhere,
     HandBack,
     NeedsReview,
     Retry,
@@ -48,6 +50,7 @@ class Engine:
     runner: AgentRunner
     owner: str
     lease_ms: int = 30_000
+    routes: Routes = ANYWHERE
 
     def __post_init__(self) -> None:
         #: Set it to make the run under way go back to the queue.
@@ -91,6 +94,9 @@ class Engine:
         except HandBack:
             runs.put_back(head, delay_ms=0)
             return False
+        except Elsewhere as elsewhere:
+            runs.put_back(head, delay_ms=0, queue=elsewhere.queue)
+            return False
         except Cancelled:
             runs.finish(head, "cancelled", failure=Failure("cancelled", "Cancelled on request."))
         except TimedOut:
@@ -120,7 +126,7 @@ class Engine:
             why = f"The run began under replay version {journal.run.replay_version}; this Kontora has {REPLAY_VERSION}."
             raise StepFailed("engine_changed", why, "Let a worker of the older version finish it, or start a new run.")
         workflow = self._workflow(journal.run.definition_hash)
-        execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner, self._loop)
+        execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner, self._loop, self.routes)
         try:
             return execution.go(), execution.outputs()
         finally:
@@ -139,9 +145,7 @@ class Engine:
         due = [] if done else [self.ledger.runs.get(run.id), *self.ledger.runs.children(run.id)]
         if run.parent_id:
             due.append(self.ledger.runs.get(run.parent_id))
-        ids = [one.id for one in due if one.state == "queued" and one.sent_at is None]
-        if ids and self.sender.send(ids):
-            self.ledger.runs.mark_sent(ids)
+        send_all(self.ledger, self.sender, [one for one in due if one.state == "queued" and one.sent_at is None])
 
 
 def _backoff_ms(attempt: int) -> int:

@@ -33,8 +33,9 @@ from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import BindingMissing, ChosenModel, Doors, Models
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.report_writer import write_report
+from kontora_workflows.engine.routing import ANYWHERE, Routes
 from kontora_workflows.engine.scope import Scope
-from kontora_workflows.engine.signals import Cancelled, Retry, StepFailed, TimedOut, Wait
+from kontora_workflows.engine.signals import Cancelled, Elsewhere, Retry, StepFailed, TimedOut, Wait
 from kontora_workflows.references import ReferenceFailed
 from kontora_workflows.reports.definition import Text
 
@@ -51,8 +52,9 @@ class Execution:
         models: Models,
         runner: AgentRunner,
         loop: asyncio.Runner,
+        routes: Routes = ANYWHERE,
     ) -> None:
-        self.workflow, self.journal, self.pulse = workflow, journal, pulse
+        self.workflow, self.journal, self.pulse, self._routes = workflow, journal, pulse, routes
         self._models, self._runner, self._loop = models, runner, loop
         run = journal.run
         self._caller = Caller(journal, doors, run.bindings, pulse)
@@ -96,6 +98,9 @@ class Execution:
             self.scope.result(step.id, {"skipped": True})
             self.journal.finish_step(step.id, {"skipped": True})
             return
+        queue = self._routes.elsewhere(step, self.workflow, self.journal.run.bindings)
+        if queue is not None:
+            raise Elsewhere(queue)
         started = self.journal.recorded("step.started", step.id)
         if started is None:
             started = self.journal.note("step.started", step.id, {"kind": step.kind})

@@ -56,11 +56,16 @@ class Models(Protocol):
         ...
 
 
+#: Where messages go about runs that need nothing scarce.
+QUEUE = "kontora"
+
+
 class Sender(Protocol):
     """Carries run ids to workers. It may lose them: the sweeper sends again."""
 
-    def send(self, run_ids: list[str]) -> bool:
-        """Send ids. False if they are not on their way; never raises."""
+    def send(self, run_ids: list[str], queue: str = QUEUE) -> bool:
+        """Send ids. False if they are not on their way; never raises. In another queue than its own a run is only
+        passed on."""
         ...
 
 

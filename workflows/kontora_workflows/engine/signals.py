@@ -5,6 +5,7 @@ Stop
 ├── Cancelled     somebody asked for it
 ├── TimedOut      the run passed its deadline
 ├── HandBack      this process has to go; another one takes the run over
+├── Elsewhere     the next step is for the processes of another queue
 ├── StepFailed    the run fails, with a code, a message and what to do next
 ├── Retry         the same, but worth another attempt later
 └── NeedsReview   a person has to settle the unknown outcome of a write
@@ -43,6 +44,14 @@ class TimedOut(Stop):
 
 class HandBack(Stop):
     """This process is asked to end; the run goes back to the queue."""
+
+
+class Elsewhere(Stop):
+    """The next step needs what other processes serve; the run goes to their queue."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        super().__init__(queue)
 
 
 class StepFailed(Stop):

@@ -191,12 +191,12 @@ class Runs:
             body = {"state": "waiting", "for": waiting_for}
             self._entries.append_in(connection, head, "run.state", body=body, state=state)
 
-    def put_back(self, head: Head, *, delay_ms: int, failure: Failure | None = None) -> None:
-        """Queue the run again after `delay_ms`; with a failure the attempt counts."""
-        state = {"state": "queued", "due_at": Now() + delay_ms, **_FREE}
+    def put_back(self, head: Head, *, delay_ms: int, failure: Failure | None = None, queue: str | None = None) -> None:
+        """Queue the run again after `delay_ms`, in `queue` if it goes elsewhere; with a failure the attempt counts."""
+        state = {"state": "queued", "due_at": Now() + delay_ms, **_FREE} | ({"queue": queue} if queue else {})
         if failure:
             del state["attempts"]
-        body: dict[str, Any] = {"state": "queued", "delay_ms": delay_ms}
+        body: dict[str, Any] = {"state": "queued", "delay_ms": delay_ms} | ({"queue": queue} if queue else {})
         if failure:
             body["error"] = failure.as_json()
         with self._database.write("run.put_back") as connection:
@@ -424,10 +424,11 @@ class Runs:
         with self._database.read() as connection:
             return [Run.of(row) for row in connection.execute(query)]
 
-    def neglected(self, for_ms: int) -> bool:
-        """Whether a run has been due for so long and nobody took it."""
+    def neglected(self, for_ms: int, queues: Sequence[str] = ()) -> bool:
+        """Whether a run of these queues (of all, if there are none) has been due for so long and nobody took it."""
+        here = (_due(for_ms), *((R.queue.in_(queues),) if queues else ()))
         with self._database.read() as connection:
-            return bool(connection.execute(select(exists().where(_due(for_ms)))).scalar())
+            return bool(connection.execute(select(exists().where(*here))).scalar())
 
     def to_stop(self) -> list[Run]:
         """Idle runs that were asked to stop."""
@@ -453,9 +454,10 @@ class Runs:
         with self._database.read() as connection:
             return frozenset((row.id, row.fence) for row in connection.execute(query))
 
-    def busy(self) -> bool:
-        """Whether any run is queued, running or about to be."""
+    def busy(self, queues: Sequence[str] = ()) -> bool:
+        """Whether any run of these queues (of all, if there are none) is queued, running or about to be."""
         waiting = and_(R.state == "waiting", R.waiting_for == "resource")
-        query = select(exists().where(or_(R.state.in_(("queued", "running")), waiting)))
+        here = (R.queue.in_(queues),) if queues else ()
+        query = select(exists().where(or_(R.state.in_(("queued", "running")), waiting), *here))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())
