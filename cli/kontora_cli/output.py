@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -21,8 +22,9 @@ def show(document: Any, text: str | Iterable[str], *, as_json: bool) -> None:
 
 
 def note(text: str) -> None:
-    """Print progress or a remark; commands that it names work as printed."""
-    print(as_typed(text, said_home()), file=sys.stderr, flush=True)
+    """Print progress or a remark, if there is room for it; commands that it names work as printed."""
+    with suppress(OSError):  # a log on a full disk is no reason to stop
+        print(as_typed(text, said_home()), file=sys.stderr, flush=True)
 
 
 def fancy(stream: TextIO) -> bool:

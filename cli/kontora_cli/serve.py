@@ -26,6 +26,7 @@ def serve(
 ) -> int:
     """Serve REST under /api/v1 until Ctrl-C."""
     from kontora_api.server import serve as listen
+    from kontora_worker.log_pipe import never_stuck
 
     def ready(url: str) -> None:
         note(f"Kontora listens at {url} (API reference: {url}/reference); Ctrl-C stops it")
@@ -37,7 +38,7 @@ def serve(
             children.start("worker")
 
     leave_with(parent)
-    with ending_in_order(), opened(home) as house, Children(house.settings) as children:
+    with ending_in_order(), never_stuck(), opened(home) as house, Children(house.settings) as children:
         settings = house.settings
         listen(house, host=host or settings.host, port=settings.port if port is None else port, ready=ready)
     return OK

@@ -43,6 +43,6 @@ def fault(
 
 def scenarios() -> list[Scenario]:
     """Every scenario, by the number of its fault."""
-    from tests.faults.scenarios import broker, cancels, chaos, clocks, database, deaths, schedules, upgrades  # noqa: F401  # they register themselves
+    from tests.faults.scenarios import broker, cancels, chaos, clocks, database, deaths, resources, schedules, upgrades  # noqa: F401  # they register themselves
 
     return sorted(_ALL, key=lambda one: (int("".join(filter(str.isdigit, one.name))), one.name))

@@ -2,7 +2,7 @@
 
 FAULTS_ARM is a JSON list of `{"place", "do", "times", "skip", "seconds", "program"}`, FAULTS_MARKS a folder in which
 the processes of a scenario count together. `do`: `kill` this process, `kill group` with everybody beside it, `freeze`
-it, `sleep`. Standard library only.
+it, `sleep`, `eat` all the memory that there is. Standard library only.
 """
 
 import json
@@ -11,6 +11,9 @@ import signal
 import sys
 import time
 from typing import Any
+
+#: Memory that is asked for at a time, and at most, in bytes.
+_MOUTHFUL, _MOST = 2**24, 2**31
 
 
 def _first(marks: str, name: str, most: int) -> bool:
@@ -33,8 +36,16 @@ def _act(order: dict[str, Any], marks: str, name: str) -> None:
         os.killpg(os.getpgid(0), signal.SIGKILL)
     elif order["do"] == "freeze":
         os.kill(os.getpid(), signal.SIGSTOP)
+    elif order["do"] == "eat":
+        _eat()
     else:
         time.sleep(order["seconds"])
+
+
+def _eat() -> None:
+    """Ask for memory until there is none: whoever bounds it kills this process, or it raises `MemoryError`."""
+    eaten = [bytes([1]) * _MOUTHFUL for _ in range(_MOST // _MOUTHFUL)]
+    raise RuntimeError(f"nobody has bounded the memory of this process: it has {len(eaten)} mouthfuls")
 
 
 def _arm(orders: list[dict[str, Any]], marks: str) -> None:
