@@ -35,8 +35,10 @@ class Mouth(Exchange):
 
     diary: Diary
     lock = threading.Lock()
-    #: What goes wrong next: `{"do": "drip" | "hang" | "status" | "garbage" | "endless", "times": 1, "seconds": 1.0}`.
+    #: What goes wrong next where a reference holds `match`: `{"do": "slow", "match": "", "times": 1, "seconds": 1.0}`.
+    #: `slow` and `drip` answer in the end, `endless` and `flood` break off, `hang` drops; `status`, `garbage`.
     faults: list[dict[str, Any]] = []  # noqa: RUF012  # one server, one list
+    _begun = False
 
     def do_GET(self) -> None:
         self.answer(200, _KNOWN[self.path])
@@ -55,7 +57,7 @@ class Mouth(Exchange):
         turn = sum(message["role"] == "assistant" for message in request["messages"])
         reference = _reference(request)
         self.diary.write("asked", reference=reference, turn=turn)
-        fault = self._fault()
+        fault = self._fault(reference)
         if fault is not None and not self._misbehaved(fault, reference):
             return
         message = {"role": "assistant", **_said(request, turn, reference)}
@@ -63,9 +65,10 @@ class Mouth(Exchange):
         self._stream([{**_HEAD, "message": message, "done": False}, {**_HEAD, "message": nothing, **_COUNTS}])
         self.diary.write("answered", reference=reference, turn=turn)
 
-    def _fault(self) -> dict[str, Any] | None:
+    def _fault(self, reference: str) -> dict[str, Any] | None:
         with self.lock:
-            fault = next((one for one in self.faults if one.setdefault("times", 1)), None)
+            mine = (one for one in self.faults if one.get("match", "") in reference)
+            fault = next((one for one in mine if one.setdefault("times", 1)), None)
             if fault is not None:
                 fault["times"] -= 1
             return fault
@@ -78,29 +81,29 @@ class Mouth(Exchange):
             self.answer(int(fault.get("status", 500)), {"error": "the runner has terminated"})
         elif fault["do"] == "garbage":
             self._stream(["<html>Bad gateway</html>"])
-        elif fault["do"] == "endless":
-            self._drip(seconds)
+        elif fault["do"] in ("drip", "endless", "flood"):
+            self._drip(seconds, flood=fault["do"] == "flood")
         elif fault["do"] == "hang":
             time.sleep(seconds)
             self.drop()
         else:
             time.sleep(seconds)
-        return bool(fault["do"] == "slow")
+        return fault["do"] in ("slow", "drip")
 
-    def _drip(self, seconds: float) -> None:
-        """A word every now and then, without an end."""
-        self.send_response_only(200)
-        self.end_headers()
+    def _drip(self, seconds: float, *, flood: bool) -> None:
+        """A word every now and then, or (`flood`) as many as the line takes."""
         end = time.monotonic() + seconds
+        word = {**_HEAD, "message": {"role": "assistant", "content": "well, " * (1000 if flood else 1)}, "done": False}
         while time.monotonic() < end:
-            word = {**_HEAD, "message": {"role": "assistant", "content": "well, "}, "done": False}
-            self.wfile.write(json.dumps(word).encode() + b"\n")
-            time.sleep(0.1)
+            self._stream([word])
+            time.sleep(0 if flood else 0.1)
 
     def _stream(self, lines: list[Any]) -> None:
-        self.send_response_only(200)
-        self.send_header("Content-Type", "application/x-ndjson")
-        self.end_headers()
+        if not self._begun:
+            self._begun = True
+            self.send_response_only(200)
+            self.send_header("Content-Type", "application/x-ndjson")
+            self.end_headers()
         for line in lines:
             self.wfile.write((line if isinstance(line, str) else json.dumps(line)).encode() + b"\n")
 

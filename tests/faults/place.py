@@ -55,11 +55,13 @@ WORKFLOWS = {
     "pause": _PAUSE,
     "read": _READ,
     "slow-agent": ORDER.replace("{id: agent, agent", "{id: agent, timeout: 4s, agent"),
+    "due": f"{ORDER}deadline: 8s\n",
     **{f"book-{door.replace('_', '-')}": _BOOK.format(door=door) for door in ("native_key", "lookup", "none")},
 }
 BOOKED = {
     "order": ("/book", "/agent"),
     "slow-agent": ("/book", "/agent"),
+    "due": ("/book", "/agent"),
     **{name: ("/book",) for name in WORKFLOWS if name.startswith("book-")},
 }
 

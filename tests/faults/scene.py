@@ -100,6 +100,10 @@ class Scene:
             self.system.decide()
             time.sleep(0.1)
 
+    def outcome(self, reference: str) -> State:
+        """The state of one job."""
+        return self.system.outcomes()[reference]
+
     def states(self) -> dict[State, int]:
         """How many jobs are in which state."""
         found: dict[State, int] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -43,6 +45,6 @@ def fault(
 
 def scenarios() -> list[Scenario]:
     """Every scenario, by the number of its fault."""
-    from tests.faults.scenarios import broker, cancels, chaos, clocks, database, deaths, resources, schedules, upgrades  # noqa: F401  # they register themselves
-
+    for module in pkgutil.iter_modules(__path__):  # they register themselves
+        importlib.import_module(f"{__name__}.{module.name}")
     return sorted(_ALL, key=lambda one: (int("".join(filter(str.isdigit, one.name))), one.name))
