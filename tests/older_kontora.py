@@ -1,0 +1,55 @@
+"""A Kontora from before the newest revision of the ledger: this one, without what the revision brought."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import kontora_workflows
+
+ROOT = Path(__file__).parent.parent
+
+#: What is taken out of a copy of the package: file, what stands there, what takes its place.
+UNDONE = (
+    ("ledger/database.py", r'^REVISION = "0002"$', 'REVISION = "0001"'),
+    ("ledger/tables.py", r'^    Column\("queue".*\n', ""),
+    ("ledger/run.py", r"^    queue: str$", '    queue = "kontora"'),
+)
+
+
+class OlderKontora:
+    """Its package in a folder. What runs in it gets the database URL and `arguments`, as `python -m tests.MODULE`."""
+
+    def __init__(self, folder: Path) -> None:
+        package = folder / "older" / "kontora_workflows"
+        shutil.copytree(Path(kontora_workflows.__path__[0]), package, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, new, old in UNDONE:
+            text = (package / name).read_text(encoding="utf-8")
+            changed, times = re.subn(new, old, text, flags=re.MULTILINE)
+            assert times == 1, f"{name} has {new!r} {times} times"
+            (package / name).write_text(changed, encoding="utf-8")
+        for path in (package / "ledger" / "migrations" / "versions").glob("0002_*.py"):
+            path.unlink()
+        self._environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+
+    def start(self, module: str, url: str, *arguments: str) -> subprocess.Popen[str]:
+        """Let it begin; the caller speaks with it, and waits for its end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", f"tests.{module}", url, *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, module: str, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Let it begin and end."""
+        with self.start(module, url, *arguments) as process:
+            out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
