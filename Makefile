@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself; nothing but Python 3.11+ and make is needed.
 # Arguments are passed on: make demo ARGS=--json
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench systems clean
+.PHONY: help demo serve test check fix bench faults systems clean
 
 BIN := .venv/bin
 ROOMS := connectors agents workflows worker api cli
@@ -10,7 +10,7 @@ RUNTIME := .venv/.runtime-stamp
 DEV := .venv/.dev-stamp
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 demo: $(RUNTIME) ## make a demo company and run a workflow on it, from REST call to report
 	@$(BIN)/kontora demo $(ARGS)
@@ -36,6 +36,9 @@ fix: $(DEV) ## repair what ruff can repair, format, and write schema and referen
 
 bench: $(DEV) ## measure runs per second and memory; nothing is judged
 	@$(BIN)/python bench/run.py $(ARGS)
+
+faults: $(DEV) ## break everything on purpose, and say what held
+	@$(BIN)/python -m tests.faults.run $(ARGS)
 
 systems: $(DEV) ## run the workflow on systems from outside, such as Tryton
 	@$(BIN)/pytest tests/systems -m systems $(ARGS)
