@@ -34,14 +34,15 @@ class OlderKontora:
             (package / name).write_text(changed, encoding="utf-8")
         for path in (package / "ledger" / "migrations" / "versions").glob("0002_*.py"):
             path.unlink()
-        self._environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+        #: Where Python has to look first.
+        self.path = str(package.parent)
 
     def start(self, module: str, url: str, *arguments: str) -> subprocess.Popen[str]:
         """Let it begin; the caller speaks with it, and waits for its end."""
         return subprocess.Popen(
             [sys.executable, "-m", f"tests.{module}", url, *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**os.environ, "PYTHONPATH": self.path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

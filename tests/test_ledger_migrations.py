@@ -345,3 +345,17 @@ def test_a_claim_is_refused_as_soon_as_the_ledger_is_newer(ledger_url: str) -> N
         assert here.ledger.runs.get(run.id).state == "queued"
         with pytest.raises(LedgerTooNew):
             here.ledger.refuse_newer()
+
+
+def test_a_worker_of_an_older_kontora_ends_when_the_ledger_is_upgraded(older: OlderKontora, tmp_path: Path) -> None:
+    kontora = CommandLine(tmp_path)
+    worker = CommandLine(tmp_path, PYTHONPATH=older.path).start("worker", "--concurrency", "1")
+    worker.read_until("worker on")
+    assert kontora("ledger", "upgrade", "--json").document["before"] == "0001"
+    ended = worker.wait()
+    assert ended.exit_code == 4
+    assert "newer than this Kontora knows (0001)" in ended.stderr
+    assert "next:  Install the newer Kontora." in ended.stderr
+    ledger = Ledger(f"sqlite:///{kontora.home / 'ledger.db'}")
+    assert ledger.workers.alive() == []
+    ledger.close()

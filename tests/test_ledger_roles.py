@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.migration import LedgerTooOld
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
@@ -101,6 +103,22 @@ def test_the_running_role_cannot_change_what_is_written(roles: Roles) -> None:
         assert broken(ledger) == {}
     finally:
         ledger.close()
+
+
+def test_the_running_role_cannot_upgrade_and_says_who_can(roles: Roles) -> None:
+    older = Database(roles.owner)
+    with older.write() as connection:  # as revision 0001 left it
+        connection.execute(text("ALTER TABLE runs DROP COLUMN queue"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(LedgerTooOld, match="its database user may not change tables"):
+        Ledger(roles.running)
+    assert older.revision() == "0001"
+    older.close()
+    Ledger(roles.owner).close()
+    running = Ledger(roles.running)
+    finished(running)
+    assert broken(running) == {}
+    running.close()
 
 
 def test_the_owner_can_so_that_the_refusals_mean_something(roles: Roles) -> None:

@@ -217,6 +217,14 @@ def test_a_ledger_of_a_newer_kontora_is_left_alone(tmp_path: Path) -> None:
         problem_of(client.get("/readyz"), 503, "ledger_too_new")
 
 
+def test_an_api_whose_ledger_a_newer_kontora_upgrades_is_not_ready_any_more(tmp_path: Path) -> None:
+    with rest_office(tmp_path) as office:
+        assert office.client.get("/readyz").status_code == 200
+        with office.house.ledger.database.write() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        problem_of(office.client.get("/readyz"), 503, "ledger_too_new")
+
+
 def test_every_error_of_a_system_or_a_model_has_its_kind() -> None:
     families = [connector_errors.ConnectorError]
     for cls in families:
