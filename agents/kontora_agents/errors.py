@@ -3,6 +3,7 @@
 ModelError
 ├── ModelMissing       the server does not have this model
 ├── ModelUnsuitable    the model cannot do what the agent needs (call tools, speak, fit the prompt)
+├── ModelNotAllowed    its licence, or this installation, does not allow the use
 ├── ModelUnavailable   the server does not answer, is busy or broke off                    (retryable)
 ├── ModelTimeout       it did not answer in time                                           (retryable)
 ├── ModelMisspoke      what it said is not an answer: not the protocol, empty, cut off     (retryable)
@@ -37,6 +38,12 @@ class ModelUnsuitable(ModelError):
     """The model cannot do what the agent needs."""
 
     code = "model_unsuitable"
+
+
+class ModelNotAllowed(ModelError):
+    """The licence of the model, or the policy of this installation, does not allow its use."""
+
+    code = "model_not_allowed"
 
 
 class ModelUnavailable(ModelError):

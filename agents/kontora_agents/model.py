@@ -31,6 +31,9 @@ class ModelInfo(Value):
     parameter_size: str = Field("", description="as the server writes it, e.g. `7.6B`")
     capabilities: list[str] = Field(default_factory=list, description="e.g. completion, tools, thinking")
     context_length: int | None = Field(None, description="tokens the architecture can hold at most")
+    licence: str = Field(
+        "", description="what its licence text was recognised as: an id of the catalogue, `unknown`, or no text"
+    )
 
     @property
     def calls_tools(self) -> bool:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from kontora_agents import ollama_errors
+from kontora_agents.catalogue import catalogue
 from kontora_agents.errors import ModelMisspoke, ModelTimeout
 from kontora_agents.model import ModelInfo, context_length
+from kontora_agents.seams import Value
 
 if TYPE_CHECKING:
     import ollama
+
+#: Seconds without a word after which a server that fetches a model is taken for lost.
+_PULL_S = 120.0
+
+
+class Pulled(Value):
+    """How far a model has been fetched. Of one part, `completed` of `total` bytes are there; 0: not said."""
+
+    status: str
+    part: str = Field("", description="digest of the part that is being fetched")
+    completed: int = 0
+    total: int = 0
 
 
 class ModelServer:
@@ -38,6 +55,29 @@ class ModelServer:
             listed = client.list().models
             return [self._described(client, entry) for entry in listed if entry.model]
 
+    def digest(self, name: str) -> str:
+        """Return the digest of an installed model; empty if it is not installed."""
+        with self._explained(), self._client() as client:
+            listed = client.list().models
+        wanted = name if ":" in name else f"{name}:latest"
+        return next((entry.digest or "" for entry in listed if entry.model in (name, wanted)), "")
+
+    def licence_text(self, name: str) -> str:
+        """Return the licence that an installed model carries; empty if it carries none."""
+        with self._explained(name), self._client() as client:
+            return client.show(name).license or ""
+
+    def pull(self, name: str) -> Iterator[Pulled]:
+        """Fetch a model, and say how far that is. What was fetched before a failure is not fetched again."""
+        with self._explained(name), self._client(loading=True) as client:
+            for step in client.pull(name, stream=True):
+                yield Pulled(
+                    status=step.status or "",
+                    part=step.digest or "",
+                    completed=step.completed or 0,
+                    total=step.total or 0,
+                )
+
     @staticmethod
     def _described(client: ollama.Client, entry: Any) -> ModelInfo:
         shown = client.show(entry.model)
@@ -48,20 +88,22 @@ class ModelServer:
             parameter_size=(entry.details.parameter_size if entry.details else None) or "",
             capabilities=list(shown.capabilities or ()),
             context_length=context_length(shown.modelinfo or {}),
+            licence=catalogue().recognise(shown.license or "").licence,
         )
 
-    def _client(self) -> ollama.Client:
+    def _client(self, *, loading: bool = False) -> ollama.Client:
         import ollama  # takes most of a second to import
 
-        return ollama.Client(host=self.url, timeout=self._timeout(), trust_env=False)
+        seconds = _PULL_S if loading else self._seconds
+        return ollama.Client(host=self.url, timeout=self._timeout(seconds), trust_env=False)
 
-    def _timeout(self) -> Any:
+    def _timeout(self, seconds: float | None = None) -> Any:
         import httpx
 
-        return httpx.Timeout(self._seconds, connect=min(5.0, self._seconds))
+        return httpx.Timeout(seconds or self._seconds, connect=min(5.0, self._seconds))
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, model: str = "") -> Iterator[None]:
         """Turn what httpx and ollama raise into our errors."""
         import httpx
         import ollama
@@ -74,6 +116,6 @@ class ModelServer:
         except (ConnectionError, httpx.TransportError) as error:
             raise ollama_errors.unreachable(self.url, repr(error)) from None
         except ollama.ResponseError as error:
-            raise ollama_errors.explain(error.status_code, error.error.encode(), "") from None
+            raise ollama_errors.explain(error.status_code, json.dumps({"error": error.error}).encode(), model) from None
         except (ValueError, AttributeError, pydantic.ValidationError) as error:
             raise ModelMisspoke(f"What answers at {self.url} is not an Ollama server.", detail=repr(error)) from None

@@ -23,6 +23,10 @@ def explain(status: int, body: bytes, model: str) -> ModelError:
     said = _said(body)
     if said.startswith("rehearsal script"):
         return RehearsalMismatch(said)
+    if "file does not exist" in said:  # what a registry says while a model is pulled
+        return ModelMissing(
+            f"Ollama's library has no model {model!r}.", hint="Look the name up: `kontora models list --catalogue`."
+        )
     if status == 404:
         return missing(model, ())
     if "does not support tools" in said:

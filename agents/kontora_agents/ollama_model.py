@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import httpx
 
 from kontora_agents import ollama_errors
+from kontora_agents.catalogue import catalogue
 from kontora_agents.errors import ModelError, ModelMissing, ModelMisspoke, ModelTimeout, ModelUnavailable
 from kontora_agents.http_clients import HttpClients
 from kontora_agents.model import ModelInfo, context_length
@@ -49,15 +50,25 @@ class OllamaModel:
     """The models of one Ollama server.
 
     One instance serves a process. Each event loop that asked must `aclose()` before it ends (`async with` does).
-    `stream=False` asks for answers in one piece; deadlines then only see the first byte of the whole.
+    `stream=False` asks for answers in one piece; deadlines then only see the first byte of the whole. `corrected` puts
+    right what a server says about a model, by what was tried.
     """
 
-    def __init__(self, url: str, *, deadlines: Deadlines = DEADLINES, stream: bool = True, pause: float = 0.5) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadlines: Deadlines = DEADLINES,
+        stream: bool = True,
+        pause: float = 0.5,
+        corrected: Callable[[ModelInfo], ModelInfo] = lambda info: info,
+    ) -> None:
         self.url = url.rstrip("/")
         self._deadlines = deadlines
         self._stream = stream
         self._pause = pause
         self._clients = HttpClients(self.url, connect=deadlines.connect)
+        self._corrected = corrected
         self._known: dict[str, ModelInfo] = {}
 
     async def __aenter__(self) -> Self:
@@ -80,7 +91,7 @@ class OllamaModel:
                 raise ollama_errors.missing(name, await self._installed()) from None
             except TimeoutError:
                 raise self._too_slow("said nothing about the model", self._deadlines.first_byte) from None
-            self._known[name] = _info(name, shown)
+            self._known[name] = self._corrected(_info(name, shown))
         return self._known[name]
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
@@ -220,4 +231,5 @@ def _info(name: str, shown: dict[str, Any]) -> ModelInfo:
         parameter_size=str(details.get("parameter_size") or ""),
         capabilities=[str(word) for word in shown.get("capabilities") or ()],
         context_length=context_length(shown.get("model_info") or {}),
+        licence=catalogue().recognise(str(shown.get("license") or "")).licence,
     )

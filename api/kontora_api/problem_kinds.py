@@ -358,6 +358,13 @@ _SYSTEMS = _kinds(
         "Name another one in kontora.toml; `GET /api/v1/models` shows what each can do.",
     ),
     ProblemKind(
+        "model_not_allowed",
+        409,
+        "The model may not be used here.",
+        "Its licence does not allow the use, or `[licences]` of kontora.toml refuses it.",
+        "Name another one in kontora.toml, or change `[licences]`; `kontora models licence` shows the conditions.",
+    ),
+    ProblemKind(
         "model_unavailable",
         503,
         "The model server does not answer.",

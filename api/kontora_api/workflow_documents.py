@@ -12,7 +12,6 @@ from kontora_workflows.firing import bounds
 from kontora_workflows.inputs import inputs_schema
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.loader import Loaded, Problem
-from kontora_workflows.validation import validate
 from pydantic import Field
 
 from kontora_api.documents import API, Document, Instant, RunSummary, ScheduleDocument
@@ -60,9 +59,9 @@ class WorkflowSummary(WorkflowCheck):
     links: dict[str, str]
 
     @classmethod
-    def summary(cls, loaded: Loaded) -> WorkflowSummary:
-        """Describe a workflow."""
-        return cls(**_workflow(loaded))
+    def summary(cls, loaded: Loaded, problems: Iterable[Problem]) -> WorkflowSummary:
+        """Describe a workflow and what is wrong with it here."""
+        return cls(**_workflow(loaded, problems))
 
 
 class WorkflowDocument(WorkflowSummary):
@@ -74,10 +73,16 @@ class WorkflowDocument(WorkflowSummary):
     binding_problem: str | None = Field(description="why it could not be bound")
 
     @classmethod
-    def whole(cls, loaded: Loaded, bindings: dict[str, str] | None, binding_problem: str | None) -> WorkflowDocument:
-        """Describe a workflow and what it would be bound to."""
+    def whole(
+        cls,
+        loaded: Loaded,
+        problems: Iterable[Problem],
+        bindings: dict[str, str] | None,
+        binding_problem: str | None,
+    ) -> WorkflowDocument:
+        """Describe a workflow, what is wrong with it here, and what it would be bound to."""
         return cls(
-            **_workflow(loaded),
+            **_workflow(loaded, problems),
             definition=loaded.workflow.model_dump(mode="json"),
             inputs_schema=inputs_schema(loaded.workflow),
             bindings=bindings,
@@ -85,10 +90,10 @@ class WorkflowDocument(WorkflowSummary):
         )
 
 
-def _workflow(loaded: Loaded) -> dict[str, Any]:
+def _workflow(loaded: Loaded, problems: Iterable[Problem]) -> dict[str, Any]:
     workflow, here = loaded.workflow, f"{API}/workflows/{loaded.workflow.name}"
     return {
-        **WorkflowCheck.of(validate(loaded)).__dict__,
+        **WorkflowCheck.of(problems).__dict__,
         "name": workflow.name,
         "title": workflow.title,
         "description": workflow.description,

@@ -159,6 +159,9 @@ FAMILIES: dict[str, _Family] = {
     "kontora_connectors.errors.ConnectorError": _Family(
         CONFIGURATION, "connector_error", "The call was refused.", "kontora connectors list"
     ),
+    "kontora_agents.errors.ModelNotAllowed": _Family(
+        CONFIGURATION, "model_not_allowed", "The model may not be used here.", "kontora models recommend"
+    ),
     "kontora_agents.errors.ModelError": _Family(
         UNAVAILABLE, "model_error", "The model cannot be used.", "kontora models list"
     ),

@@ -56,11 +56,10 @@ def validate(
 def _problems(house: Any, what: str) -> list[Any]:
     """What is wrong with a workflow, by name or file."""
     from kontora_workflows.loader import WorkflowInvalid, load_file
-    from kontora_workflows.validation import validate as check
 
     try:
         is_file = Path(what).suffix in (".yaml", ".yml") or Path(what).is_file()
-        return list(check(load_file(Path(what)) if is_file else house.catalog.get(what)))
+        return list(house.problems(load_file(Path(what)) if is_file else house.catalog.get(what)))
     except WorkflowInvalid as error:
         return list(error.problems)
 

@@ -23,7 +23,7 @@ from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.approvals import Approval
 from kontora_workflows.ledger.chain import digest
 from kontora_workflows.ledger.run import Run
-from kontora_workflows.loader import WorkflowInvalid
+from kontora_workflows.loader import Loaded, Problem, WorkflowInvalid
 from kontora_workflows.scheduling import keep_file_schedules
 from kontora_workflows.starting import Start, start_run
 from kontora_workflows.sweeper import Sweeper
@@ -32,6 +32,7 @@ from kontora_workflows.validation import validate
 from kontora_worker.broker import CelerySender, make_celery
 from kontora_worker.doors import ConfiguredDoors
 from kontora_worker.ledger_url import bounded
+from kontora_worker.model_records import ModelRecords
 from kontora_worker.models import ConfiguredModels
 from kontora_worker.settings import Settings, read_secret
 
@@ -70,9 +71,14 @@ class House:
         return ConfiguredDoors(self.settings.connectors, self.settings.roles, read_secret)
 
     @cached_property
+    def model_records(self) -> ModelRecords:
+        """What was found out about models here."""
+        return ModelRecords(self.settings.home)
+
+    @cached_property
     def models(self) -> ConfiguredModels:
         """The configured models."""
-        return ConfiguredModels(self.settings.models, _rehearsal_url)
+        return ConfiguredModels(self.settings.models, _rehearsal_url, self.settings.licences, self.model_records)
 
     @cached_property
     def celery(self):  # type: ignore[no-untyped-def]  # Celery has no types
@@ -121,14 +127,24 @@ class House:
         return loaded.workflow
 
     def runnable(self, name: str) -> Workflow:
-        """A workflow that may be started here. Raises what `workflow` raises, `FourEyesImpossible`."""
+        """A workflow that may be started here.
+
+        Raises what `workflow` raises, `FourEyesImpossible`, `ModelNotAllowed`.
+        """
         workflow = self.workflow(name)
         if needs_two_people(workflow.steps) and len(self.settings.tokens) < 2:
             raise FourEyesImpossible(
                 f"{name} asks two people to agree, and this installation cannot tell people apart: "
                 "[tokens] in kontora.toml names fewer than two."
             )
+        for agent in workflow.agents.values():
+            if ruling := self.models.ruling(agent.model):
+                ruling.enforce()
         return workflow
+
+    def problems(self, workflow: Workflow | Loaded) -> list[Problem]:
+        """What is wrong with a workflow, here: its file, and models that may not be used."""
+        return validate(workflow, refusal=self.models.refusal)
 
     def start(self, name: str, start: Start) -> tuple[Run, bool]:
         """Start a run and tell the workers. Raises what `start_run` and `runnable` raise."""

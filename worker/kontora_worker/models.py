@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from kontora_agents.catalogue import catalogue
+from kontora_agents.catalogue.policy import LicencePolicy, Ruling, judge
 from kontora_agents.errors import ModelMissing, ModelUnsuitable
+from kontora_agents.licensed_model import LicensedModel
 from kontora_agents.model_server import ModelServer
 from kontora_agents.ollama_model import OllamaModel
 from kontora_workflows.engine.ports import ChosenModel
 
+from kontora_worker.model_records import ModelRecords
 from kontora_worker.settings import ModelSettings
 
 #: What a plan in the ledger calls the rehearsal server, whose port changes.
@@ -18,8 +23,15 @@ REHEARSAL = "rehearsal"
 class ConfiguredModels:
     """Models of `[models.*]` by name; `default` is used where an agent names none."""
 
-    def __init__(self, models: dict[str, ModelSettings], rehearsal_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        models: dict[str, ModelSettings],
+        rehearsal_url: Callable[[], str],
+        policy: LicencePolicy,
+        records: ModelRecords,
+    ) -> None:
         self._models, self._rehearsal_url = models, rehearsal_url
+        self._policy, self._records = policy, records
         self._clients: dict[str, OllamaModel] = {}
 
     def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
@@ -37,16 +49,43 @@ class ConfiguredModels:
         return self.again(settings.name or self._first(settings.url, tools), settings.url)
 
     def _first(self, url: str, tools: bool) -> str:
-        for info in ModelServer(url).models():
-            if info.calls_tools or not tools:
-                return info.name
+        """The first installed model that can do it and may be used."""
+        installed = [self._records.correct(url, info) for info in ModelServer(url).models()]
+        able = [info for info in installed if info.calls_tools or not tools]
+        rulings = [judge(self._policy, catalogue(), info.name, info.licence) for info in able]
+        for ruling in rulings:
+            if ruling.allowed:
+                return ruling.model
+        if rulings:
+            rulings[0].enforce()
         raise ModelUnsuitable(f"No model at {url} can call tools.", hint="ollama pull qwen3:8b")
 
     def again(self, name: str, server: str) -> ChosenModel:
-        """A model by name and server, as a plan in the ledger has them."""
-        url = self._rehearsal_url() if server == REHEARSAL else server
-        client = self._clients.setdefault(url, OllamaModel(url))
-        return ChosenModel(client, name, server, server == REHEARSAL, self._limit(server))
+        """A model by name and server, as a plan in the ledger has them. Raises `ModelNotAllowed`.
+
+        Its licence text is looked at before the first question that goes out.
+        """
+        if server == REHEARSAL:
+            url = self._rehearsal_url()
+            return ChosenModel(self._client(url), name, server, True, self._limit(server))
+        judge(self._policy, catalogue(), name, None).enforce()
+        model = LicensedModel(self._client(server), self._policy)
+        return ChosenModel(model, name, server, False, self._limit(server))
+
+    def ruling(self, wanted: str | None) -> Ruling | None:
+        """What the policy says about the model of an agent, as far as that is known without asking its server."""
+        settings = self._models.get(wanted or "default")
+        if settings is None or settings.server == "rehearsal" or not settings.name:
+            return None
+        return judge(self._policy, catalogue(), settings.name, None)
+
+    def refusal(self, wanted: str | None) -> str:
+        """Why the model of an agent may not be used; empty if nothing speaks against it so far."""
+        ruling = self.ruling(wanted)
+        return "" if ruling is None or ruling.allowed else f"{ruling.model} may not be used here: {ruling.why}"
+
+    def _client(self, url: str) -> OllamaModel:
+        return self._clients.setdefault(url, OllamaModel(url, corrected=partial(self._records.correct, url)))
 
     async def aclose(self) -> None:
         """Close the connections that belong to the running event loop."""

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from kontora_agents.catalogue.policy import LicencePolicy
 from kontora_connectors import ConnectorError
 from kontora_connectors.letter import ascii_address
 from kontora_connectors.smtp import Security, SmtpConfig
@@ -138,6 +139,7 @@ class Settings(BaseModel):
     connectors: dict[str, InstanceSettings] = Field(default_factory=dict)
     roles: dict[str, str] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)
+    licences: LicencePolicy = LicencePolicy()
     alerts: AlertSettings = AlertSettings()
     #: Where each value came from, for `kontora config show`.
     origin: dict[str, str] = Field(default_factory=dict)

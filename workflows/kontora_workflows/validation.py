@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, Union
 
@@ -42,29 +42,35 @@ from kontora_workflows.references import ReferenceSyntax, nearest, parse, texts
 
 __all__ = ["ToolCatalog", "validate"]
 
+#: Says why a model may not be used, by its name in kontora.toml (none: the default); empty if it may.
+Refusal = Callable[[str | None], str]
+
 #: Braces as other tools write them; here they would stay text.
 _BARE = re.compile(r"(?<!\$)\{\{")
 
 
-def validate(workflow: Workflow | Loaded, *, tools: ToolCatalog | None = None) -> list[Problem]:
+def validate(
+    workflow: Workflow | Loaded, *, tools: ToolCatalog | None = None, refusal: Refusal | None = None
+) -> list[Problem]:
     """Return everything that is wrong with a workflow, in the order of its file; an empty list if it can run.
 
-    A workflow that was loaded from YAML has its problems with line and column.
+    A workflow that was loaded from YAML has its problems with line and column. `refusal` says why the model of an
+    agent may not be used where this runs.
     """
     if isinstance(workflow, Loaded):
         findings = Findings(workflow.source, workflow.positions)
         workflow = workflow.workflow
     else:
         findings = Findings(workflow.name, Positions())
-    _Check(workflow, findings, tools or ToolCatalog()).all()
+    _Check(workflow, findings, tools or ToolCatalog(), refusal).all()
     return sorted(findings.problems, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 class _Check:
     """One pass over a workflow."""
 
-    def __init__(self, workflow: Workflow, findings: Findings, catalog: ToolCatalog) -> None:
-        self.workflow = workflow
+    def __init__(self, workflow: Workflow, findings: Findings, catalog: ToolCatalog, refusal: Refusal | None) -> None:
+        self.workflow, self.refusal = workflow, refusal
         self.findings = findings
         self.say = findings.say
         self.tools = self._roles(catalog)
@@ -79,6 +85,9 @@ class _Check:
             if "${{" in agent.instructions:
                 hint = "Hand the value over in `with` of the step that lets the agent work"
                 self.say(("agents", name, "instructions"), "Instructions are fixed: references are not filled in", hint)
+            if self.refusal and (why := self.refusal(agent.model)):
+                hint = "Name another model, or change [licences] in kontora.toml"
+                self.say(("agents", name, "model") if agent.model else ("agents", name), why, hint)
             for position, tool in enumerate(agent.tools):
                 find_tool(tool, ("agents", name, "tools", position), self.tools, self.findings)
         for position, schedule in enumerate(self.workflow.schedules):

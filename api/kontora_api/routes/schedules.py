@@ -54,7 +54,12 @@ def list_schedules(ledger: TheLedger) -> Items[ScheduleDocument]:
         201: {"description": "added"},
         200: {"description": "the same schedule was there already", "model": ScheduleDocument},
         **problems(
-            "unknown_workflow", "workflow_invalid", "four_eyes_impossible", "schedule_invalid", "inputs_invalid"
+            "unknown_workflow",
+            "workflow_invalid",
+            "four_eyes_impossible",
+            "model_not_allowed",
+            "schedule_invalid",
+            "inputs_invalid",
         ),
     },
 )

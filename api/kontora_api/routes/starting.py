@@ -61,6 +61,7 @@ class RunRequest(Body):
             "binding_missing",
             "workflow_invalid",
             "four_eyes_impossible",
+            "model_not_allowed",
             "key_reused",
         ),
     },

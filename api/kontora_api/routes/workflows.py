@@ -9,7 +9,6 @@ from kontora_workflows.engine.ports import BindingMissing
 from kontora_workflows.inputs import inputs_schema
 from kontora_workflows.loader import Problem, WorkflowInvalid, load
 from kontora_workflows.schema import workflow_schema
-from kontora_workflows.validation import validate
 
 from kontora_api.answers import problems
 from kontora_api.documents import API
@@ -34,7 +33,7 @@ def list_workflows(house: TheHouse) -> Workflows:
     """List the shipped workflows and your own, and files that should be one and are not."""
     found = [house.catalog.get(name) for name in house.catalog.names()]
     return Workflows(
-        items=[WorkflowSummary.summary(one) for one in found],
+        items=[WorkflowSummary.summary(one, house.problems(one)) for one in found],
         broken=[BrokenFile.of(one) for one in house.catalog.broken()],
     )
 
@@ -44,9 +43,10 @@ def show_workflow(name: WorkflowName, house: TheHouse) -> WorkflowDocument:
     """Show a workflow: its definition, the schema of its inputs, and the connectors it would be bound to."""
     loaded = house.catalog.get(name)
     try:
-        return WorkflowDocument.whole(loaded, house.doors.bind(roles_of(loaded.workflow), {}), None)
+        bound = house.doors.bind(roles_of(loaded.workflow), {})
+        return WorkflowDocument.whole(loaded, house.problems(loaded), bound, None)
     except BindingMissing as error:
-        return WorkflowDocument.whole(loaded, None, f"{error.message} {error.hint}".strip())
+        return WorkflowDocument.whole(loaded, house.problems(loaded), None, f"{error.message} {error.hint}".strip())
 
 
 @router.get("/workflows/{name}/inputs-schema", responses=problems("unknown_workflow", "workflow_invalid"))
@@ -83,13 +83,14 @@ async def _yaml(request: Request) -> bytes:
         }
     },
 )
-def validate_workflow(text: Annotated[bytes, Depends(_yaml)]) -> WorkflowCheck:
+def validate_workflow(text: Annotated[bytes, Depends(_yaml)], house: TheHouse) -> WorkflowCheck:
     """Check a workflow file before it is put anywhere: form, roles, tools, references, schedules.
 
-    Each problem has its line and column, what is wrong, and what would be right. Nothing is stored or called.
+    Each problem has its line and column, what is wrong, and what would be right. Nothing is stored or called. A model
+    that `[licences]` of kontora.toml refuses is a problem too.
     """
     try:
-        return WorkflowCheck.of(validate(load(text.decode(), source="request")))
+        return WorkflowCheck.of(house.problems(load(text.decode(), source="request")))
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         return WorkflowCheck.of([Problem("request", line, None, "", "This byte is not UTF-8", "Send it as UTF-8")])
