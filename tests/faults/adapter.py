@@ -24,7 +24,10 @@ class Finding:
 
 @dataclass
 class Report:
-    """What a system and its witnesses say after a scenario. `recoveries` in seconds."""
+    """What a system and its witnesses say after a scenario. `recoveries` in seconds.
+
+    `takeovers` are runs that went on after a claim had broken off, `fires` those that a schedule has started.
+    """
 
     runs: int = 0
     writes: int = 0
@@ -33,6 +36,9 @@ class Report:
     duplicates: int = 0
     unknown: int = 0
     reconciled: int = 0
+    takeovers: int = 0
+    fires: int = 0
+    cancels: int = 0
     recoveries: list[float] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 

@@ -30,6 +30,7 @@ LEASE_S = 0.3
 #: No story takes longer, in seconds.
 PATIENCE_S = 12.0
 _PAUSE_S = 0.02
+_DAY_MS = 86_400_000
 #: How often a person lets a run that failed go on.
 _PATIENCE = 3
 
@@ -40,7 +41,7 @@ class PostBox:
     def __init__(self) -> None:
         self.ids: list[str] = []
 
-    def send_task(self, _name: str, *, args: list[str], retry: bool) -> None:
+    def send_task(self, _name: str, *, args: list[str], **_how: Any) -> None:
         self.ids += args
 
 
@@ -124,7 +125,9 @@ class Cast:
         )
         fired = ledger.schedules.last_runs(schedule.id)
         if not fired:
-            self._set(tables.schedules, tables.schedules.c.id == schedule.id, next_at=1_700_000_000_000)
+            self._set(
+                tables.schedules, tables.schedules.c.id == schedule.id, next_at=ledger.database.now() - 2 * _DAY_MS
+            )
         self._root = fired[0].id if fired else None
 
     # --- the people ----------------------------------------------------------------------------------------------

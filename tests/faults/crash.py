@@ -26,6 +26,7 @@ from tests.faults import cast
 from tests.faults.adapter import Finding, Report
 from tests.faults.cast import LEASE_S, Broken, Cast
 from tests.faults.invariants import Inspection
+from tests.faults.row import HARNESS
 from tests.faults.stories import Story
 from tests.faults.witness import Witness
 
@@ -76,6 +77,7 @@ class Verdict:
     """How a case ended. `reached`: the place was passed and the action took place."""
 
     case: str
+    action: str
     reached: bool
     state: str
     seconds: float
@@ -258,9 +260,15 @@ def _judge(stage: Stage, case: Case, url: str, reference: str) -> Verdict:
                 found.findings.append(Finding("I2", reference + end, why))
     facts = asdict(found)
     breaks = facts.pop("findings")
-    return Verdict(case.name, False, state, 0.0, facts, breaks)
+    return Verdict(case.name, case.action, False, state, 0.0, facts, breaks)
 
 
-def write_verdict(verdict: Verdict) -> str:
-    """One JSON line."""
-    return json.dumps(asdict(verdict))
+def no_verdict(case: str, action: str, why: str) -> Verdict:
+    """What is said of a case that did not come to its end."""
+    return Verdict(case, action, False, "none", 0.0, breaks=[{"invariant": HARNESS, "where": case, "why": why}])
+
+
+def write_verdict(verdict: Verdict, path: Path) -> None:
+    """Append one JSON line, as a whole."""
+    with path.open("ab", buffering=0) as file:
+        file.write((json.dumps(asdict(verdict)) + "\n").encode())

@@ -14,19 +14,6 @@ from sqlalchemy import func, select
 from tests.faults.adapter import Finding, Report
 from tests.faults.witness import Witness
 
-#: The invariants, as docs/faults.md names them.
-INVARIANTS = {
-    "I1": "every accepted run comes to rest",
-    "I2": "no write is made twice, and one that is recorded as done is there",
-    "I3": "the ledger holds an intent before every call",
-    "I4": "every intent has its outcome or says `unknown`, and what is unknown is not repeated",
-    "I5": "nothing is accepted from a stale fence",
-    "I6": "what has ended stays as it is, and every chain verifies",
-    "I7": "a fire starts one run at most",
-    "I8": "a cancelled run writes nothing more",
-    "I9": "attempts are bounded",
-    "I10": "a run goes on within the lease and five seconds",
-}
 #: How far two clocks of one machine may differ when they round, in milliseconds.
 _ROUNDING_MS = 3
 #: Claims of one run that no story and no scenario should need.
@@ -75,7 +62,10 @@ class Inspection:
         self._ends(run, entries)
         self._calls(run, entries, payloads)
         self._decisions(run, entries)
-        found.recoveries += list(_recoveries(entries))
+        recoveries = list(_recoveries(entries))
+        found.recoveries += recoveries
+        found.takeovers += len(recoveries)
+        found.cancels += any(entry.kind == "cancel.requested" for entry in entries)
         claims = sum(e.kind == "run.state" and e.data["state"] == "running" for e in entries)
         if claims > MOST_CLAIMS:
             self._say("I9", run.id, f"it was claimed {claims} times")
@@ -176,6 +166,7 @@ class Inspection:
         with self._ledger.database.read() as connection:
             query = select(runs.schedule_id, runs.logical_at, func.count()).where(runs.schedule_id.is_not(None))
             fires: list[Any] = list(connection.execute(query.group_by(runs.schedule_id, runs.logical_at)))
+        self.findings.fires += len(fires)
         for schedule, at, count in fires:
             if count > 1:
                 self._say("I7", f"{schedule} at {at}", f"it started {count} runs")

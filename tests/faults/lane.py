@@ -22,7 +22,7 @@ from typing import Any
 from tests.faults.adapter import Finding, Report
 from tests.faults.hall import Hall
 from tests.faults.program import Silent
-from tests.faults.row import Row
+from tests.faults.row import HARNESS, Row
 from tests.faults.scenarios import Scenario, scenarios
 from tests.faults.scene import Failed, NotRun, Scene, scene
 from tests.services import Broken, Missing
@@ -34,7 +34,7 @@ _NUMBERS = count(1)
 def play(hall: Hall, scenario: Scenario, pair: str) -> Row:
     """Play one scenario and judge it."""
     started = time.monotonic()
-    row = Row(scenario.name, scenario.words, pair)
+    row = Row(name=scenario.name, words=scenario.words, pair=pair)
     try:
         name = f"{scenario.name}-{pair}-{next(_NUMBERS)}"
         with scene(hall, name, embedded=pair == "sqlite") as under_way:
@@ -44,7 +44,7 @@ def play(hall: Hall, scenario: Scenario, pair: str) -> Row:
     except (NotRun, Missing) as error:
         row.not_run = str(error)
     except (Failed, Broken, Silent) as error:
-        row.findings.append(Finding("harness", scenario.name, str(error)))
+        row.findings.append(Finding(HARNESS, scenario.name, str(error)))
     row.seconds = round(time.monotonic() - started, 1)
     return row
 
@@ -57,7 +57,7 @@ def _judged(scenario: Scenario, under_way: Scene) -> Report:
         broken = error
     report = under_way.report()
     if broken is not None:
-        report.findings.append(Finding("harness", scenario.name, str(broken)))
+        report.findings.append(Finding(HARNESS, scenario.name, str(broken)))
     return report
 
 
@@ -76,6 +76,7 @@ def _end_with_input(lines: Any) -> None:
 
 
 def _interrupted(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever is in a hurry asks twice
     raise KeyboardInterrupt
 
 
@@ -103,8 +104,8 @@ def _played(hall: Hall, scenario: Scenario, pair: str) -> Row:
         return play(hall, scenario, pair)
     except Exception as error:  # the other scenarios go on
         traceback.print_exc()
-        row = Row(scenario.name, scenario.words, pair)
-        row.findings.append(Finding("harness", scenario.name, repr(error)))
+        row = Row(name=scenario.name, words=scenario.words, pair=pair)
+        row.findings.append(Finding(HARNESS, scenario.name, repr(error)))
         return row
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults import crash
-from tests.faults.crash import ACTIONS, Case, DoesNotEnd, Stage, write_verdict
+from tests.faults.crash import ACTIONS, Case, DoesNotEnd, Stage, no_verdict, write_verdict
 from tests.faults.empty_ledgers import PostgresLedgers, SqliteLedgers
 from tests.faults.stories import STORIES, Story
 
@@ -37,8 +37,8 @@ _IMPORTS = (
 )
 
 
-def cases(stage: Stage, stories: Iterable[Story], level: str) -> Iterator[Case]:
-    """The cases of some stories.
+def cases(stage: Stage, verdicts: Path, stories: Iterable[Story], level: str) -> Iterator[Case]:
+    """The cases of some stories; of a story that does not end by itself a verdict says so.
 
     `quick`: everything at each place once, in the first story that passes it. `usual`: besides, each story is killed
     and frozen once at each of its places, and the first one killed at every passing. `exhaustive`: all of it.
@@ -48,7 +48,7 @@ def cases(stage: Stage, stories: Iterable[Story], level: str) -> Iterator[Case]:
         try:
             places = crash.trace(stage, story)
         except DoesNotEnd as error:
-            print(error, file=sys.stderr, flush=True)
+            write_verdict(no_verdict(story.name, "", str(error)), verdicts)
             continue
         new = {place for place, _ in places} - passed
         passed |= new
@@ -72,38 +72,37 @@ class Pool:
 
     def __init__(self, stage: Stage, verdicts: Path, jobs: int) -> None:
         self._stage, self._verdicts, self._jobs = stage, verdicts, jobs
+        self._driver = os.getppid()
         self._running: dict[int, tuple[Case, float]] = {}
 
-    def play(self, wanted: Sequence[Case]) -> int:
-        """Play all; return how many did not come to a verdict."""
-        failed = 0
+    def play(self, wanted: Sequence[Case]) -> None:
+        """Play all. A case that does not come to its end has a verdict that says so."""
         for number, case in enumerate(wanted):
             while len(self._running) >= self._jobs:
-                failed += self._reap()
+                self._reap()
             pid = os.fork()
             if not pid:
                 self._child(case, f"case{number}-{os.getpid()}")
             self._running[pid] = (case, time.monotonic())
         while self._running:
-            failed += self._reap()
-        return failed
+            self._reap()
 
     def _child(self, case: Case, name: str) -> None:
         code = 1
         try:
             os.setpgid(0, 0)
-            line = write_verdict(crash.play(self._stage, case, name)) + "\n"
-            with self._verdicts.open("ab", buffering=0) as file:
-                file.write(line.encode())
+            write_verdict(crash.play(self._stage, case, name), self._verdicts)
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
 
-    def _reap(self) -> int:
-        """Wait for one case to end; return 1 if it gave no verdict."""
+    def _reap(self) -> None:
+        """Wait for one case to end."""
         while True:
+            if os.getppid() != self._driver:
+                sys.exit("The driver is gone.")
             for pid, (case, started) in list(self._running.items()):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if not ended and time.monotonic() - started > _LONGEST_S:
@@ -112,8 +111,9 @@ class Pool:
                 if ended:
                     del self._running[pid]
                     if status:
-                        print(f"{case.name}: no verdict", file=sys.stderr, flush=True)
-                    return int(bool(status))
+                        why = f"no verdict after {time.monotonic() - started:.0f} s; the log of the sweep says more"
+                        write_verdict(no_verdict(case.name, case.action, why), self._verdicts)
+                    return
             time.sleep(0.005)
 
 
@@ -128,18 +128,19 @@ def main() -> int:
     given = parser.parse_args()
     for name in _IMPORTS:
         importlib.import_module(name)
-    folder = Path(given.folder)
+    folder, verdicts = Path(given.folder), Path(given.verdicts)
     ledgers = PostgresLedgers(given.postgres) if given.postgres else SqliteLedgers(folder)
     stage = Stage(folder, given.erp, given.model, ledgers.make, ledgers.drop)
     crash.warm_up(stage, STORIES["order"])
     wanted = [
         case
-        for case in cases(stage, STORIES.values(), given.level)
+        for case in cases(stage, verdicts, STORIES.values(), given.level)
         if not given.only or any(word in case.name for word in given.only)
     ]
     print(f"{len(wanted)} cases", file=sys.stderr, flush=True)
     gc.freeze()
-    return 1 if Pool(stage, Path(given.verdicts), given.jobs).play(wanted) else 0
+    Pool(stage, verdicts, given.jobs).play(wanted)
+    return 0
 
 
 if __name__ == "__main__":
