@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,15 +15,17 @@ from typing import Any
 import pytest
 from kontora_workflows.firing import Firing
 from kontora_workflows.ledger import Ledger, tables
+from kontora_workflows.ledger.backup import back_up
 from kontora_workflows.ledger.checkpoint import compare
 from kontora_workflows.ledger.database import REVISION, Database, LedgerTooNew, LedgerUnavailable, LedgerUnfit
 from kontora_workflows.ledger.migration import run_revisions
+from kontora_workflows.ledger.restoring import restore
 from kontora_workflows.ledger.signing import PUBLIC, public_key
 from sqlalchemy import Column, MetaData, Text, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.command_line import CommandLine
-from tests.ledger_book import broken
+from tests.ledger_book import broken, new_run
 from tests.ledger_shape import shape, shape_of
 from tests.office import Office, OneDoor, office
 from tests.older_kontora import ROOT, OlderKontora
@@ -216,6 +220,11 @@ def test_the_code_knows_the_newest_revision() -> None:
     assert names[-1].name.startswith(f"{REVISION}_")
 
 
+def test_no_revision_reads_what_may_change_after_it() -> None:
+    for path in (ROOT / "workflows/kontora_workflows/ledger/migrations").rglob("*.py"):
+        assert "kontora" not in "".join(re.findall(r"^\s*(?:from|import) .*$", path.read_text(encoding="utf-8"), re.M))
+
+
 # --- whole or not at all ------------------------------------------------------------------------------------------
 
 
@@ -334,6 +343,40 @@ def test_an_upgrade_waits_for_nobody_for_long(postgres_url: str) -> None:
     assert database.revision() == "0001"
     database.close()
     Ledger(postgres_url).close()
+
+
+def test_a_claim_that_an_upgrade_keeps_waiting_is_refused_after_it(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
+    runs = [ledger.runs.create(new_run())[0] for _ in range(8)]
+    for run in runs[:7]:  # so often that PostgreSQL has prepared the statement
+        assert ledger.runs.claim(run.id, "old", 60_000)
+    claims: list[object] = []
+    claiming = threading.Thread(target=lambda: claims.append(ledger.runs.claim(runs[7].id, "old", 60_000)))
+    with ledger.database.write() as connection:
+        connection.execute(text("ALTER TABLE runs ADD COLUMN mood TEXT"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        claiming.start()
+        claiming.join(0.5)
+        assert claiming.is_alive()
+    claiming.join()
+    assert claims == [None]
+    assert ledger.runs.get(runs[7].id).state == "queued"
+    ledger.close()
+
+
+def test_a_backup_of_an_older_schema_is_restored_into_this_one(tmp_path: Path, older: OlderKontora) -> None:
+    made, ledger = tmp_path / "made.db", tmp_path / "restored.db"
+    assert older.run("older_office", f"sqlite:///{made}", str(tmp_path)).returncode == 9
+    source = Database(f"sqlite:///{made}")
+    back_up(source, tmp_path / "backup.db")
+    source.close()
+    marked, _ = restore(tmp_path / "backup.db", ledger, lambda _schedule, _after: None, by="boss")
+    restored = Ledger(f"sqlite:///{ledger}")
+    assert restored.upgraded is None
+    assert len(marked.review) >= len(STATES) - 2
+    assert broken(restored) == {}
+    restored.close()
+    assert [path.name for path in tmp_path.glob("*restored*")] == ["restored.db"]
 
 
 def test_a_claim_is_refused_as_soon_as_the_ledger_is_newer(ledger_url: str) -> None:

@@ -102,14 +102,17 @@ def _refuse_newer(found: str | None) -> None:
 
 @contextmanager
 def _copy_kept(database: Database | None) -> Iterator[Path | None]:
-    """Keep a SQLite ledger as it is under the write lock, unless what follows fails; the copy of a process that was
-    killed is replaced."""
+    """Keep a SQLite ledger as it is under the write lock, unless what follows fails.
+
+    What a process left that was killed is replaced.
+    """
     if database is None or database.dialect != "sqlite" or not database.engine.url.database:
         yield None
         return
     path = Path(f"{database.engine.url.database}.before-{REVISION}")
     try:
-        path.unlink(missing_ok=True)
+        for left in (path, *path.parent.glob(f".{path.name}.*")):
+            left.unlink(missing_ok=True)
         back_up(database, path)
     except (OSError, sqlite3.Error, BackupUnusable) as error:
         raise LedgerUnavailable(

@@ -40,8 +40,8 @@ def restore(
             os.chown(part, before.st_uid, before.st_gid)
         part.replace(ledger)
     finally:
-        for name in (part, *_beside(part)):
-            name.unlink(missing_ok=True)
+        for name in part.parent.glob(f"{part.name}*"):  # also what an upgrade of an older backup kept
+            name.unlink()
     return restored, aside
 
 
