@@ -1,0 +1,111 @@
+"""What a misbehaving model says next: what is wrong as long as its persistence lasts, then what is right."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from kontora_agents.rehearsal.misbehaving.scenario import PERSISTENCE, Reply, Scenario, WireCall
+from kontora_agents.rehearsal.misbehaving.work import Work
+
+_AS_IT_IS = Reply()
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer on its way out. Arguments are any JSON: an object, or whatever the scenario makes of it."""
+
+    text: str = ""
+    thinking: str = ""
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    reply: Reply = _AS_IT_IS
+    wrong: bool = False
+
+
+class MisbehavingModels:
+    """Models by name: `SCENARIO/PERSISTENCE/RUN`. How often each went wrong is counted per name."""
+
+    def __init__(self, scenarios: dict[str, Scenario], work: Work | None = None) -> None:
+        self.scenarios, self.work = scenarios, work or Work()
+        self._wrong: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def scenario(self, model: str) -> Scenario | None:
+        """The scenario of a model; None if there is no such model. A tag, as Ollama adds one, says nothing."""
+        id_, persistence, *_ = [*model.removesuffix(":latest").split("/"), ""]
+        return self.scenarios.get(id_) if persistence in PERSISTENCE else None
+
+    def say(self, model: str, messages: list[dict[str, Any]], offered: list[str]) -> Said:
+        """The next answer of a model that there is."""
+        scenario, stage = self.scenario(model), self.work.stage(messages)
+        assert scenario is not None
+        name, arguments = self.work.call(stage, offered)
+        with self._lock:
+            self.asked[model] += 1
+            wrong = stage == scenario.stage and self._wrong[model] < PERSISTENCE[model.split("/")[1]]
+            self._wrong[model] += wrong
+        if wrong:
+            reply = scenario.reply
+            calls = [_wire(call, name, arguments) for call in reply.calls]
+            right = self.work.answer(messages)
+            texts = [_filled(text or "", name, arguments, right) for text in (reply.text, reply.thinking)]
+            return Said(texts[0], texts[1], calls, reply, wrong=True)
+        if stage != "answer" and offered:
+            return Said(calls=[(name, arguments)])
+        return Said(self.work.answer(messages))
+
+
+def _wire(call: WireCall, name: str, arguments: dict[str, Any]) -> tuple[str, Any]:
+    """A call as the scenario sends it."""
+    made = {
+        call.renamed.get(key, key): value
+        for key, value in {**arguments, **call.with_}.items()
+        if key not in call.without
+    }
+    sent = made if call.raw is None else _raw(call.raw, made, name)
+    return call.name.format_map(_Names(name, arguments)), sent
+
+
+def _raw(raw: Any, arguments: dict[str, Any], name: str) -> Any:
+    if raw == "@arguments":
+        return arguments
+    if raw == "@null":
+        return None
+    if raw == "@schema":
+        return {key: {"type": "string", "value": value} for key, value in arguments.items()}
+    if isinstance(raw, dict):
+        return {key: _raw(value, arguments, name) for key, value in raw.items()}
+    return _filled(raw, name, arguments, "") if isinstance(raw, str) else raw
+
+
+class _Names(dict[str, str]):
+    """What templates of names may use."""
+
+    def __init__(self, name: str, arguments: dict[str, Any]) -> None:
+        camel = "".join(part.capitalize() for part in name.split("_"))
+        super().__init__(name=name, camel=camel, upper=name.upper())
+
+
+def _filled(template: str, name: str, arguments: dict[str, Any], right: str) -> str:
+    """Fill a template in; braces that are no placeholder stay."""
+    dumped = json.dumps(arguments, ensure_ascii=False)
+    for word, value in {
+        "{name}": name,
+        "{arguments}": dumped,
+        "{call}": json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False),
+        "{call_parameters}": json.dumps({"name": name, "parameters": arguments}, ensure_ascii=False),
+        "{call_xml}": f"<function={name}>" + "".join(_parameter(*item) for item in arguments.items()) + "</function>",
+        "{call_python}": f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})",
+        "{half_call}": json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)[:-12],
+        "{right}": right,
+    }.items():
+        template = template.replace(word, value)
+    return template
+
+
+def _parameter(name: str, value: Any) -> str:
+    return f"\n<parameter={name}>\n{value}\n</parameter>\n"

@@ -1,0 +1,202 @@
+"""An answer in bytes, over Ollama's `/api/chat` and over the `/v1` of OpenAI-compatible servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
+
+from kontora_agents.rehearsal.misbehaving.model import Said
+from kontora_agents.rehearsal.server import NOTICE
+
+_CREATED = "2026-01-01T00:00:00Z"
+_PIECE = 40
+
+
+class Wire(Protocol):
+    """One protocol: how a request is read and an answer written."""
+
+    content_type: ClassVar[str]
+
+    def offered(self, request: dict[str, Any]) -> list[str]:
+        """The names of the tools of a request."""
+        ...
+
+    def most(self, request: dict[str, Any]) -> int | None:
+        """The longest answer that a request allows, in tokens."""
+        ...
+
+    def streams(self, request: dict[str, Any]) -> bool:
+        """Whether a request asks for a stream."""
+        ...
+
+    def whole(self, model: str, said: Said, counts: tuple[int, int]) -> dict[str, Any]:
+        """An answer in one piece. `counts` are the tokens of prompt and answer."""
+        ...
+
+    def lines(self, model: str, said: Said, counts: tuple[int, int]) -> Iterator[bytes]:
+        """An answer as a stream."""
+        ...
+
+    def words(self, model: str, text: str) -> bytes:
+        """A piece of text of a stream."""
+        ...
+
+    def error(self, text: str) -> dict[str, Any]:
+        """The body of an error."""
+        ...
+
+    def broken(self, text: str) -> bytes:
+        """An error in the middle of a stream."""
+        ...
+
+
+def pieces(text: str) -> list[str]:
+    """A text in pieces, as it is streamed."""
+    return [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+
+
+class _Ollama(Wire):
+    """One JSON object a line."""
+
+    content_type: ClassVar[str] = "application/x-ndjson"
+
+    def offered(self, request: dict[str, Any]) -> list[str]:
+        return [tool["function"]["name"] for tool in request.get("tools") or ()]
+
+    def most(self, request: dict[str, Any]) -> int | None:
+        most = (request.get("options") or {}).get("num_predict")
+        return most if isinstance(most, int) and most > 0 else None
+
+    def streams(self, request: dict[str, Any]) -> bool:
+        return request.get("stream") is not False
+
+    def whole(self, model: str, said: Said, counts: tuple[int, int]) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": said.text}
+        if said.thinking:
+            message["thinking"] = said.thinking
+        if said.calls:
+            message["tool_calls"] = _ollama_calls(said)
+        return {**_ollama(model, message), **_ollama_end(said, counts)}
+
+    def lines(self, model: str, said: Said, counts: tuple[int, int]) -> Iterator[bytes]:
+        if said.reply.one_piece:
+            yield _line(self.whole(model, said, counts))
+            return
+        for name, text in (("thinking", said.thinking), ("content", said.text)):
+            for piece in pieces(text):
+                yield _line(_ollama(model, {"role": "assistant", "content": "", name: piece}))
+        if said.calls:
+            yield _line(_ollama(model, {"role": "assistant", "content": "", "tool_calls": _ollama_calls(said)}))
+        if said.reply.line != "open":
+            yield _line({**_ollama(model, {"role": "assistant", "content": ""}), **_ollama_end(said, counts)})
+
+    def words(self, model: str, text: str) -> bytes:
+        return _line(_ollama(model, {"role": "assistant", "content": text}))
+
+    def error(self, text: str) -> dict[str, Any]:
+        return {"error": text}
+
+    def broken(self, text: str) -> bytes:
+        return _line(self.error(text))
+
+
+def _ollama(model: str, message: dict[str, Any]) -> dict[str, Any]:
+    return {"model": model, "created_at": _CREATED, "message": message, "done": False, "rehearsal": NOTICE}
+
+
+def _ollama_end(said: Said, counts: tuple[int, int]) -> dict[str, Any]:
+    return {"done": True, "done_reason": said.reply.finish, "prompt_eval_count": counts[0], "eval_count": counts[1]}
+
+
+def _ollama_calls(said: Said) -> list[dict[str, Any]]:
+    calls = []
+    for index, (name, arguments) in enumerate(said.calls):
+        has_id = not said.reply.calls or said.reply.calls[min(index, len(said.reply.calls) - 1)].ids
+        ids = {"id": f"call_{index:08d}"} if has_id else {}
+        calls.append({**ids, "function": {"index": index if has_id else 0, "name": name, "arguments": arguments}})
+    return calls
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+class _OpenAI(Wire):
+    """Server-sent events."""
+
+    content_type: ClassVar[str] = "text/event-stream"
+
+    def offered(self, request: dict[str, Any]) -> list[str]:
+        return [tool["function"]["name"] for tool in request.get("tools") or ()]
+
+    def most(self, request: dict[str, Any]) -> int | None:
+        most = request.get("max_tokens") or request.get("max_completion_tokens")
+        return most if isinstance(most, int) and most > 0 else None
+
+    def streams(self, request: dict[str, Any]) -> bool:
+        return bool(request.get("stream"))
+
+    def whole(self, model: str, said: Said, counts: tuple[int, int]) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
+        if said.thinking:
+            message["reasoning"] = said.thinking
+        if said.calls:
+            message["tool_calls"] = _openai_calls(said)
+        choice = {"index": 0, "message": message, "finish_reason": _finish(said)}
+        return {**_openai(model, "chat.completion"), "choices": [choice], "usage": _usage(counts)}
+
+    def lines(self, model: str, said: Said, counts: tuple[int, int]) -> Iterator[bytes]:
+        for name, text in (("reasoning", said.thinking), ("content", said.text)):
+            for piece in [text] if said.reply.one_piece and text else pieces(text):
+                yield _event(_delta(model, {name: piece}))
+        for index, call in enumerate(_openai_calls(said)):
+            yield _event(_delta(model, {"tool_calls": [{**call, "index": index}]}))
+        if said.reply.line != "open":
+            yield _event({**_delta(model, {}, _finish(said)), "usage": _usage(counts)})
+            yield b"data: [DONE]\n\n"
+
+    def words(self, model: str, text: str) -> bytes:
+        return _event(_delta(model, {"content": text}))
+
+    def error(self, text: str) -> dict[str, Any]:
+        return {"error": {"message": text, "type": "api_error", "param": None, "code": None}}
+
+    def broken(self, text: str) -> bytes:
+        return _event(self.error(text))
+
+
+def _openai(model: str, kind: str) -> dict[str, Any]:
+    return {"id": "chatcmpl-1", "object": kind, "created": 1767225600, "model": model, "rehearsal": NOTICE}
+
+
+def _delta(model: str, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish}
+    return {**_openai(model, "chat.completion.chunk"), "choices": [choice]}
+
+
+def _finish(said: Said) -> str:
+    return "length" if said.reply.finish == "length" else "tool_calls" if said.calls else "stop"
+
+
+def _usage(counts: tuple[int, int]) -> dict[str, int]:
+    return {"prompt_tokens": counts[0], "completion_tokens": counts[1], "total_tokens": sum(counts)}
+
+
+def _openai_calls(said: Said) -> list[dict[str, Any]]:
+    """Calls whose arguments are a JSON text, as this protocol has them."""
+    calls = []
+    for index, (name, arguments) in enumerate(said.calls):
+        has_id = not said.reply.calls or said.reply.calls[min(index, len(said.reply.calls) - 1)].ids
+        text = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+        id_ = f"call_{index:08d}" if has_id else "call_0"
+        calls.append({"id": id_, "type": "function", "function": {"name": name, "arguments": text}})
+    return calls
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+
+
+#: The protocols by the path of their chat.
+WIRES: dict[str, Wire] = {"/api/chat": _Ollama(), "/v1/chat/completions": _OpenAI()}
