@@ -14,9 +14,9 @@ from kontora_agents.rehearsal.misbehaving.scenario import PERSISTENCE, Scenario
 Protocol = Literal["ollama", "openai"]
 PROTOCOLS: tuple[Protocol, ...] = ("ollama", "openai")
 
-#: `passed`: the work is done. `right_error`: an error where one is due, and nothing wrong was written. `needless_error`:
-#: an error where the work could be done. `silent`: it ended as if all were well, and it is not. `wrong_write`: an error,
-#: and something wrong or twice was written. `hang`: no end in time.
+#: `passed`: the work is done. `right_error`: an error where one is due, and nothing wrong was written.
+#: `needless_error`: an error where the work could be done. `silent`: it ended as if all were well, and it is not.
+#: `wrong_write`: an error, and something wrong or twice was written. `hang`: no end in time.
 Verdict = Literal["passed", "right_error", "needless_error", "silent", "wrong_write", "hang"]
 VERDICTS: tuple[Verdict, ...] = ("passed", "right_error", "needless_error", "silent", "wrong_write", "hang")
 

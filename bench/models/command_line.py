@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,17 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="print every case that did not pass")
     given = parser.parse_args()
     scenarios, work = load_scenarios(sorted(SCENARIOS.glob("*.yaml"))), Work()
-    with tempfile.TemporaryDirectory(prefix="kontora-bench-") as folder, serve_erp(work) as erp:
-        with serve_models(MisbehavingModels(scenarios, work)) as models:
-            for one in contestants():
-                log = Path(folder) / f"{one.name}.log"
-                with Player(one, log) as player:
-                    wanted = cases(scenarios, one.protocols, given.only)
-                    results = list(_told(play(player, wanted, models, erp), given.verbose))
-                print(_table(one.name, player.about, results))
-                if given.json:
-                    given.json.write_text(json.dumps([_document(result) for result in results], indent=1), "utf-8")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kontora-bench-"))
+        erp = stack.enter_context(serve_erp(work))
+        models = stack.enter_context(serve_models(MisbehavingModels(scenarios, work)))
+        for one in contestants():
+            with Player(one, Path(folder) / f"{one.name}.log") as player:
+                wanted = cases(scenarios, one.protocols, given.only)
+                results = list(_told(play(player, wanted, models, erp), given.verbose))
+            print(_table(one.name, player.about, results))
+            if given.json:
+                given.json.write_text(json.dumps([_document(result) for result in results], indent=1), "utf-8")
     return 0
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from kontora_agents.rehearsal.misbehaving.model import MisbehavingModels
 from kontora_agents.rehearsal.misbehaving.server import MisbehavingServer
 
-from bench.models.case import Case, End, Result, judge
+from bench.models.case import Case, End, Protocol, Result, judge
 from bench.models.erp import Erp
 from bench.models.side import Order
 
@@ -37,7 +37,7 @@ class Contestant:
 
     name: str
     command: list[str]
-    protocols: tuple[str, ...]
+    protocols: tuple[Protocol, ...]
     environment: Mapping[str, str]
     missing: str = ""
 
@@ -102,13 +102,14 @@ class Player:
             return End("hang", seconds=seconds)
         return End(said["how"], said["text"], seconds)
 
-    def _hear(self, seconds: float) -> dict[str, object] | None:
+    def _hear(self, seconds: float) -> dict[str, Any] | None:
         assert self._process is not None
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], seconds)[0]:
             return None
         line = self._process.stdout.readline()
-        return json.loads(line) if line else None
+        said: dict[str, Any] | None = json.loads(line) if line else None
+        return said
 
 
 def play(player: Player, cases: Iterable[Case], models: MisbehavingServer, erp: Erp) -> Iterator[Result]:
@@ -130,6 +131,3 @@ def play(player: Player, cases: Iterable[Case], models: MisbehavingServer, erp: 
         end = player.play(order)
         orders = erp.orders.get(run, [])
         yield judge(case, end, orders, [erp.is_right(one) for one in orders])
-
-
-__all__ = ["INSTRUCTIONS", "PATIENCE_S", "STEPS", "TASK", "Contestant", "MisbehavingModels", "Player", "play"]

@@ -1,8 +1,8 @@
 """The inside of a contestant's process: orders on standard input, one JSON line each, and an answer for each.
 
-An order names the model server, the model, the ERP of the run and the task; the answer is how the work ended as a user of
-that framework would see it: `{"how": "answer", "text": "..."}` or `{"how": "error", "text": "..."}`. Nothing here needs
-Kontora, so that others can be played from their own environments.
+An order names the model server, the model, the ERP of the run and the task; the answer is how the work ended as a user
+of that framework would see it: `{"how": "answer", "text": "..."}` or `{"how": "error", "text": "..."}`. Nothing here
+needs Kontora, so that others can be played from their own environments.
 """
 
 from __future__ import annotations
