@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.faults.place import LEASE_S, SWEEP_S, environment, furnish
 from tests.faults.program import Program
 from tests.faults.witness import Witness
 
+#: How often the ledger is asked again for its runs.
+_ASKED_AGAIN = 10
 _STATES: dict[str, State] = {
     "succeeded": "done",
     "failed": "failed",
@@ -95,7 +98,14 @@ class Kontora:
                     self.house.sender.send([approval.run_id])
 
     def runs(self) -> list[Run]:
-        """Every run that was asked for."""
+        """Every run that was asked for. While the ledger does not answer, it is asked again."""
+        for _ in range(_ASKED_AGAIN):
+            with suppress(LedgerUnavailable):
+                return self._runs()
+            time.sleep(0.2)
+        return self._runs()
+
+    def _runs(self) -> list[Run]:
         with self.house.ledger.database.read() as connection:
             runs = tables.runs
             query = select(runs).where(runs.c.parent_id.is_(None)).order_by(runs.c.created_at, runs.c.id)

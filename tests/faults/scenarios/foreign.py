@@ -143,10 +143,11 @@ def storms(scene: Scene) -> None:
 def storm_without_end(scene: Scene) -> None:
     scene.allowed = {"failed"}
     references = _submit(scene)
-    reading, writing = references[::2], references[1::2]
-    refused = [{"do": "status", "status": 429, "on": "read", "match": one, "times": _ALWAYS} for one in reading]
-    refused += [{"do": "status", "status": 503, "match": one, "times": _ALWAYS} for one in writing]
-    scene.erp_fails(*refused)
+    refused: dict[str, Any] = {"do": "status", "status": 429, "times": _ALWAYS}
+    scene.erp_fails(
+        *({**refused, "match": f"{one}/stock", "on": "read"} for one in references[::2]),
+        *({**refused, "match": f"{one}/book", "status": 503} for one in references),
+    )
     scene.worker()
     _rest_soon(scene)
     for one in references:
