@@ -47,7 +47,8 @@ def make_celery(settings: Settings) -> Celery:
 
 def _transport(settings: Settings) -> dict[str, Any]:
     if settings.broker_url is not None:
-        options = {"socket_timeout": 5, "socket_connect_timeout": 2}
+        # A broker that refuses connections is not tried again for two seconds while a client waits for its 202.
+        options = {"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 0}
         return {"broker_url": settings.broker_url.get_secret_value(), "broker_transport_options": options}
     logging.getLogger("kombu").setLevel(logging.ERROR)  # it wonders at a transport without a host
     folder = settings.home / "broker"
