@@ -55,7 +55,7 @@ def cut_off_from_the_erp(scene: Scene) -> None:
     _meanwhile(scene, 4.0)
     scene.must(len(scene.witness().booked()) > booked, "harness", "nothing was booked that nobody heard of")
     line.blackhole = False
-    scene.rest()
+    _rest_soon(scene)
     _review(scene, torn, spared=True)
     tidy_up(scene, ())
 
@@ -117,6 +117,7 @@ def model_fails_for_good(scene: Scene) -> None:
     scene.model_fails(*({**one, "match": reference, "times": _ALWAYS} for reference, one in faults))
     scene.worker()
     _rest_soon(scene)
+    _pauses_grow(scene)
     for one in references:
         error = scene.system.run(one).error or {}
         said = str(error.get("code"))
@@ -134,7 +135,7 @@ def storms(scene: Scene) -> None:
     scene.erp_fails(*_storm(scene, references))
     for _ in range(2):
         scene.worker()
-    scene.rest()
+    _rest_soon(scene)
     _review(scene, {one for one in references if scene.jobs[one] == "book-none"}, spared=True)
     _bounded(scene)
     tidy_up(scene, ())
@@ -151,6 +152,7 @@ def storm_without_end(scene: Scene) -> None:
     )
     scene.worker()
     _rest_soon(scene)
+    _pauses_grow(scene)
     for one in references:
         run = scene.system.run(one)
         scene.must(run.state == "failed", "I9", f"{one} is {run.state}, and the ERP takes nothing")
@@ -225,7 +227,7 @@ def _bounded(scene: Scene, *, exactly: bool = False) -> None:
 
 
 def _rest_soon(scene: Scene) -> None:
-    """Wait until every job is at rest, and make the growing pauses between attempts short."""
+    """Wait until every job is at rest; the growing pauses between attempts pass at once."""
     database = scene.system.house.ledger.database
     again = (tables.runs.c.state == "queued") & (tables.runs.c.attempts > 0)
 
@@ -235,16 +237,15 @@ def _rest_soon(scene: Scene) -> None:
         return "open" not in scene.system.outcomes().values()
 
     scene.until(hurry, "every job is at rest")
-    for run in scene.system.runs():
-        _pauses_grow(scene, run)
 
 
-def _pauses_grow(scene: Scene, run: Run) -> None:
+def _pauses_grow(scene: Scene) -> None:
     """An attempt is made 0.5 to 1 of 2, 4, 8, … seconds after the one before, if nobody is in a hurry."""
-    states = [entry.data for entry in _entries(scene, run) if entry.kind == "run.state"]
-    pauses = [one["delay_ms"] / 1000 for one in states if "error" in one and "delay_ms" in one]
-    right = all(2**number / 2 <= pause <= 2**number for number, pause in enumerate(pauses, 1))
-    scene.must(right and len(pauses) == ATTEMPTS - 1, "I9", f"{run.idempotency_key} paused for {pauses} s")
+    for run in scene.system.runs():
+        states = [entry.data for entry in _entries(scene, run) if entry.kind == "run.state"]
+        pauses = [one["delay_ms"] / 1000 for one in states if "error" in one and "delay_ms" in one]
+        right = all(2**number / 2 <= pause <= 2**number for number, pause in enumerate(pauses, 1))
+        scene.must(right and len(pauses) == ATTEMPTS - 1, "I9", f"{run.idempotency_key} paused for {pauses} s")
 
 
 # --- what is expected ------------------------------------------------------------------------------------------------
