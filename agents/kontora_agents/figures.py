@@ -45,6 +45,7 @@ class Figure:
     readings: tuple[tuple[Decimal, ...], ...]
     negative: bool
     exact: bool  # an amount, a share, a fraction: never an ordinary small number
+    scale: int = 1  # 1000 for `thousand`
 
     @property
     def plain(self) -> int | None:
@@ -70,6 +71,7 @@ def _figure(match: re.Match[str]) -> Figure:
         end=match.end(),
         readings=tuple(readings),
         negative=bool(match["minus"] or match["minus2"]),
+        scale=scale,
         exact=bool(match["before"] or match["after"] or match["scale"] or fraction or not digits.isdigit()),
     )
 

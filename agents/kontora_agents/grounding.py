@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from kontora_agents.dates import find_dates
+from kontora_agents.derivations import DERIVATIONS, Derivation, Derivations, Stated
 from kontora_agents.figures import Figure, find_figures
 from kontora_agents.seams import Value
 from kontora_agents.task import parse_task
@@ -42,13 +43,16 @@ class Ungrounded(Value):
     text: str
 
 
-def check(text: str, evidence: Iterable[str]) -> list[Ungrounded]:
-    """Return what stands in `text` without standing in `evidence` (tool results as JSON, the task, other texts)."""
-    known = _Known()
-    for source in evidence:
+def check(text: str, evidence: Iterable[str], derivations: Collection[Derivation] = DERIVATIONS) -> list[Ungrounded]:
+    """Return what stands in `text` without standing in `evidence` (tool results as JSON, the task, other texts).
+
+    What follows from it by one of the `derivations` may be said, too.
+    """
+    known, sources = _Known(), list(evidence)
+    for source in sources:
         for leaf in _leaves(source):
             known.learn(leaf)
-    found = sorted(_unknown(text, known))
+    found = sorted(_unknown(text, known, Derivations(sources, derivations)))
     return [Ungrounded(start=start, end=end, text=text[start:end].strip()) for start, end in found]
 
 
@@ -104,8 +108,9 @@ class _Known:
         return any(pattern.search(text) for text in self.texts)
 
 
-def _unknown(text: str, known: _Known) -> Iterator[tuple[int, int]]:
+def _unknown(text: str, known: _Known, derivations: Derivations) -> Iterator[tuple[int, int]]:
     """Yield the places of what is not known: dates first, then times, ids and numbers in what is left."""
+    whole = text
     for match in _NUMBERING.finditer(text):
         text = _blank(text, match.start(), match.end())
     for written in find_dates(text):
@@ -123,10 +128,17 @@ def _unknown(text: str, known: _Known) -> Iterator[tuple[int, int]]:
         if digits > 1 and not known.names(match[0]):
             yield match.span()
         text = _blank(text, *match.span())
-    for figure in find_figures(text):
+    figures = find_figures(text)
+    stated = [_stated(figure, whole) for figure in figures if known.holds(figure)]
+    for figure in figures:
         ordinary = figure.plain is not None and figure.plain <= _ORDINARY
-        if not ordinary and not known.holds(figure):
+        if not ordinary and not known.holds(figure) and not derivations.explains(figure, whole, stated):
             yield figure.start, figure.end
+
+
+def _stated(figure: Figure, text: str) -> Stated:
+    number = figure.readings[0][0]
+    return Stated(figure.start, text.count("\n", 0, figure.start), -number if figure.negative else number)
 
 
 def _leaves(source: str) -> Iterator[str]:
