@@ -21,6 +21,8 @@ from tests.faults.scenarios import EMBEDDED, PRODUCTION, fault
 from tests.faults.scene import NotRun, Scene
 
 RUNS = 10
+#: How long a disk is full, in seconds; nothing goes on meanwhile.
+FULL_S = 3.0
 
 
 @fault("F16", "PostgreSQL is stopped at once, and started again", PRODUCTION, quick=PRODUCTION)
@@ -69,10 +71,10 @@ def commits_that_look_broken(scene: Scene) -> None:
 def cut_off(scene: Scene) -> None:
     proxy = _before_postgres(scene)
     scene.erp_fails({"do": "slow", "when": "after", "seconds": 0.3, "times": 200})
+    for worker in (scene.worker(KONTORA_DATABASE_URL=proxy.url(str(scene.ledger))), scene.worker()):
+        scene.pool(worker)
     scene.submit(RUNS)
-    scene.worker(KONTORA_DATABASE_URL=proxy.url(str(scene.ledger)))
     scene.until(scene.seen("booked", 1), "a record is booked")
-    scene.worker()
     for _ in range(2):
         proxy.blackhole = True
         _meanwhile(scene, 2 * LEASE_S)
@@ -84,13 +86,13 @@ def cut_off(scene: Scene) -> None:
 @fault("F20b", "a worker is cut off in the middle of a transaction, for good", PRODUCTION)
 def cut_off_for_good(scene: Scene) -> None:
     proxy = _before_postgres(scene)
-    scene.submit(RUNS)
     armed = scene.armed("tool.intended.before", "sleep", seconds=1.5, times=2, program="celery_worker")
-    scene.worker(KONTORA_DATABASE_URL=proxy.url(str(scene.ledger)), **armed)
+    for worker in (scene.worker(KONTORA_DATABASE_URL=proxy.url(str(scene.ledger)), **armed), scene.worker()):
+        scene.pool(worker)
+    scene.submit(RUNS)
     scene.fired()
     time.sleep(0.5)
     proxy.silence()
-    scene.worker()
     scene.bound_s = 10 + scene.system.bound_s  # PostgreSQL ends a transaction that nobody goes on with
     scene.rest()
 
@@ -103,8 +105,9 @@ def disk_of_sqlite_is_full(scene: Scene) -> None:
         scene.submit(RUNS)
         scene.worker(KONTORA_DATABASE_URL=ledger)
         scene.until(scene.seen("booked", 2), "records are booked")
+        scene.bound_s = FULL_S + scene.system.bound_s
         with _filled(disk):
-            _meanwhile(scene, 3.0)
+            _meanwhile(scene, FULL_S)
         scene.rest()
 
 
@@ -116,8 +119,9 @@ def disk_of_postgres_is_full(scene: Scene) -> None:
     scene.submit(RUNS)
     worker = scene.worker()
     scene.until(scene.seen("booked", 2), "records are booked")
+    scene.bound_s = FULL_S + scene.system.bound_s
     with _filled(disk):
-        _meanwhile(scene, 3.0)
+        _meanwhile(scene, FULL_S)
     scene.rest()
     worker.kill()
 

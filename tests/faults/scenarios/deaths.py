@@ -6,7 +6,7 @@ import signal
 import time
 
 from tests.faults.place import LEASE_S
-from tests.faults.scenarios import BOTH, PRODUCTION, fault
+from tests.faults.scenarios import EMBEDDED, PRODUCTION, fault
 from tests.faults.scene import Scene
 
 RUNS = 8
@@ -35,7 +35,7 @@ def after_the_claim(scene: Scene) -> None:
     _die_at(scene, "run.claim.after")
 
 
-@fault("F3", "kill -9 after the intent, before the call", quick=BOTH)
+@fault("F3", "kill -9 after the intent, before the call", quick=EMBEDDED)
 def after_the_intent(scene: Scene) -> None:
     _die_at(scene, "approval.used.after")
 
@@ -73,7 +73,7 @@ def after_the_end(scene: Scene) -> None:
     _die_at(scene, "run.finish.after")
 
 
-@fault("F9", "kill -9 of one process of a pool", quick=PRODUCTION)
+@fault("F9", "kill -9 of one process of a pool")
 def one_of_a_pool(scene: Scene) -> None:
     _die_at(scene, "lookup.before", "kill")
 
@@ -85,7 +85,8 @@ def frozen(scene: Scene) -> None:
     zombies = [scene.worker(**armed) for _ in range(2)]
     scene.fired()
     scene.worker()
-    for _ in range(3):
+    scene.until(lambda: scene.report().recoveries, "what the frozen ones held is taken over")
+    for _ in range(2):
         for _ in range(int((LEASE_S + 1) / 0.1)):
             scene.system.decide()
             time.sleep(0.1)
