@@ -17,12 +17,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults import crash
-from tests.faults.crash import ACTIONS, Case, DoesNotEnd, Stage, no_verdict, write_verdict
+from tests.faults.crash import ACTIONS, Action, Case, DoesNotEnd, Stage, no_verdict, write_verdict
 from tests.faults.empty_ledgers import PostgresLedgers, SqliteLedgers
 from tests.faults.stories import STORIES, Story
 
 #: Places that are passed at every look of the sweeper, of a heartbeat or of the cast: once is enough.
 _POLLED = ("approval.expired", "run.heartbeat", "slot.taken", "slot.freed")
+#: What is done at a place that no story before has passed, by level and ledger; and at one that was passed before.
+_NEW: dict[tuple[str, str], tuple[Action, ...]] = {
+    ("quick", "sqlite"): ("kill", "defect"),
+    ("quick", "postgres"): ("kill", "raise", "freeze"),
+    ("usual", "sqlite"): ACTIONS,
+    ("usual", "postgres"): ACTIONS,
+}
+_KNOWN: dict[tuple[str, str], tuple[Action, ...]] = {
+    ("quick", "sqlite"): (),
+    ("quick", "postgres"): (),
+    ("usual", "sqlite"): (),
+    ("usual", "postgres"): ("kill",),
+}
 #: No case takes longer, in seconds.
 _LONGEST_S = 60.0
 #: What a forked process would otherwise import anew.
@@ -37,11 +50,12 @@ _IMPORTS = (
 )
 
 
-def cases(stage: Stage, verdicts: Path, stories: Iterable[Story], level: str) -> Iterator[Case]:
+def cases(stage: Stage, verdicts: Path, stories: Iterable[Story], level: str, ledger: str) -> Iterator[Case]:
     """The cases of some stories; of a story that does not end by itself a verdict says so.
 
-    `quick`: everything at each place once, in the first story that passes it. `usual`: besides, each story is killed
-    and frozen once at each of its places, and the first one killed at every passing. `exhaustive`: all of it.
+    `quick` and `usual`: what `_NEW` says at each place, in the first story that passes it. `usual`: besides, what
+    `_KNOWN` says once at each place of each story, and the first story killed at every passing. `exhaustive`:
+    everything at every passing in every story.
     """
     passed: set[str] = set()
     for number, story in enumerate(stories):
@@ -55,14 +69,12 @@ def cases(stage: Stage, verdicts: Path, stories: Iterable[Story], level: str) ->
         for place, nth in places:
             if place.startswith("test.") or (nth > 1 and place in _POLLED):
                 continue
-            if level == "exhaustive" or (nth == 1 and place in new):
+            if level == "exhaustive":
                 actions = ACTIONS
-            elif level == "quick":
-                actions = ()
             elif nth == 1:
-                actions = ("kill", "freeze")
+                actions = (_NEW if place in new else _KNOWN)[level, ledger]
             else:
-                actions = ("kill",) if number == 0 else ()
+                actions = ("kill",) if number == 0 and level == "usual" else ()
             for action in actions:
                 yield Case(story, place, nth, action)
 
@@ -129,12 +141,13 @@ def main() -> int:
     for name in _IMPORTS:
         importlib.import_module(name)
     folder, verdicts = Path(given.folder), Path(given.verdicts)
+    ledger = "postgres" if given.postgres else "sqlite"
     ledgers = PostgresLedgers(given.postgres) if given.postgres else SqliteLedgers(folder)
     stage = Stage(folder, given.erp, given.model, ledgers.make, ledgers.drop)
     crash.warm_up(stage, STORIES["order"])
     wanted = [
         case
-        for case in cases(stage, verdicts, STORIES.values(), given.level)
+        for case in cases(stage, verdicts, STORIES.values(), given.level, ledger)
         if not given.only or any(word in case.name for word in given.only)
     ]
     print(f"{len(wanted)} cases", file=sys.stderr, flush=True)

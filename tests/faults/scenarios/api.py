@@ -9,7 +9,7 @@ from functools import partial
 
 from tests.faults.client import Answer, ask_for_run
 from tests.faults.program import Program
-from tests.faults.scenarios import BOTH, PRODUCTION, fault
+from tests.faults.scenarios import PRODUCTION, fault
 from tests.faults.scene import Scene
 
 RUNS = 6
@@ -21,7 +21,7 @@ SOON_S = 3.0
 SILENT_S = 12.0
 
 
-@fault("F14", "Redis is down while the API accepts", PRODUCTION, quick=PRODUCTION)
+@fault("F14", "Redis is down while the API accepts", PRODUCTION)
 def accepted_without_broker(scene: Scene) -> None:
     server = scene.hall.redis
     scene.worker()
@@ -51,7 +51,7 @@ def accepted_with_a_silent_broker(scene: Scene) -> None:
     scene.rest()
 
 
-@fault("F29", "kill -9 of the API after a run is committed, before its message is sent", quick=BOTH)
+@fault("F29", "kill -9 of the API after a run is committed, before its message is sent", quick=PRODUCTION)
 def killed_before_the_message(scene: Scene) -> None:
     armed = scene.armed("broker.before", "kill", times=DEATHS, program="main serve")
     scene.pool(scene.worker())
@@ -71,7 +71,7 @@ def killed_before_the_message(scene: Scene) -> None:
         scene.must(answer.replayed and answer.run == run, "I2", f"{reference} was asked for again: {answer}, not {run}")
 
 
-@fault("F30", "kill -9 of the API before its commit, and the client repeats", quick=BOTH)
+@fault("F30", "kill -9 of the API before its commit, and the client repeats")
 def killed_before_the_commit(scene: Scene) -> None:
     armed = scene.armed("run.created.before", "kill", times=DEATHS, skip=1, program="main serve")
     api = Api.start(scene, **armed)

@@ -56,7 +56,7 @@ def redis_is_full(scene: Scene) -> None:
     scene.rest()
 
 
-@fault("F22", "a half-open connection to Redis: the pool hears nothing", PRODUCTION, quick=PRODUCTION)
+@fault("F22", "a half-open connection to Redis: the pool hears nothing", PRODUCTION)
 def redis_is_not_heard(scene: Scene) -> None:
     proxy = scene.proxy(scene.hall.redis.port)
     scene.worker(KONTORA_BROKER_URL=proxy.url(str(scene.broker)), KONTORA_DEAF_S="4")
@@ -71,7 +71,7 @@ def redis_is_not_heard(scene: Scene) -> None:
     scene.rest()
 
 
-@fault("F24", "every message comes five times", quick=PRODUCTION)
+@fault("F24", "every message comes five times")
 def five_times(scene: Scene) -> None:
     scene.submit(RUNS)
     for _ in range(4):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.people import tidy_up
 from tests.faults.program import Program
-from tests.faults.scenarios import BOTH, fault
+from tests.faults.scenarios import fault
 from tests.faults.scene import Failed, NotRun, Scene, kill
 
 RUNS = 8
@@ -48,7 +48,7 @@ def no_memory_left(scene: Scene) -> None:
     tidy_up(scene, ())
 
 
-@fault("F37", "nobody reads what a worker logs: its pipe is full", quick=BOTH)
+@fault("F37", "nobody reads what a worker logs: its pipe is full")
 def log_is_stuck(scene: Scene) -> None:
     with _pipe(scene) as pipe:
         worker = _worker_into(scene, pipe.path)

@@ -12,7 +12,7 @@ from kontora_workflows.ledger.schedules import Schedule
 from kontora_workflows.scheduling import add_schedule
 from sqlalchemy import select, update
 
-from tests.faults.scenarios import BOTH, fault
+from tests.faults.scenarios import EMBEDDED, fault
 from tests.faults.scene import Scene
 
 #: Schedules that fire once, and minutes for which nobody was there to fire another one.
@@ -30,7 +30,7 @@ _CHANGES = {
 }
 
 
-@fault("F31", "three that fire, and one of them dies in the middle of it", quick=BOTH)
+@fault("F31", "three that fire, and one of them dies in the middle of it", quick=EMBEDDED)
 def three_that_fire(scene: Scene) -> None:
     once = [_schedule(scene, f"once{n}", "0 3 * * *", "order", window="26h") for n in range(ORDERS)]
     often = _schedule(scene, "often", "* * * * *", "read", catch_up="all")

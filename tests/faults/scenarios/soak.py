@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.program import Program
-from tests.faults.scenarios import PRODUCTION, fault
+from tests.faults.scenarios import fault
 from tests.faults.scene import Failed, Scene
 
 RUNS = 100
@@ -38,7 +38,7 @@ class Size:
         return cls(pids, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, *counted)
 
 
-@fault("F38", "many runs, and the processes stay as large as they were", quick=PRODUCTION)
+@fault("F38", "many runs, and the processes stay as large as they were")
 def many_runs(scene: Scene) -> None:
     worker = scene.worker()
     _carry(scene, _WARM)

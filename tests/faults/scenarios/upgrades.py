@@ -8,7 +8,7 @@ from kontora_workflows.ledger import tables
 from sqlalchemy import update
 
 from tests.faults.place import install_plugin
-from tests.faults.scenarios import PRODUCTION, fault
+from tests.faults.scenarios import fault
 from tests.faults.scene import Scene
 from tests.faults.stories import Story
 
@@ -41,7 +41,7 @@ class NextErp(FakeErp, kind="fake-erp"):
 '''
 
 
-@fault("F33", "a workflow's file changes and goes away under its runs; workers are replaced", quick=PRODUCTION)
+@fault("F33", "a workflow's file changes and goes away under its runs; workers are replaced")
 def file_changes(scene: Scene) -> None:
     file = _write(scene, 1)
     old = scene.worker()
