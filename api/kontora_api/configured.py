@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlsplit
 
+from kontora_agents.catalogue import catalogue
+from kontora_agents.catalogue.policy import LicencePolicy, judge
 from kontora_agents.errors import ModelError
 from kontora_agents.model import ModelInfo
 from kontora_agents.model_server import ModelServer
 from kontora_connectors.registry import BrokenPlugin, UnknownKind, kinds
 from kontora_worker.doors import ConfiguredDoors
+from kontora_worker.model_records import ModelRecords
 from kontora_worker.settings import ModelSettings, Settings
 from kontora_workflows.engine.ports import BindingMissing
 
@@ -45,13 +49,14 @@ def connector_health(doors: ConfiguredDoors, name: str) -> ConnectorHealth:
         return ConnectorHealth(name=name, ok=False, detail=f"{error.message} {error.hint}".strip(), latency_ms=None)
 
 
-def models(configured: dict[str, ModelSettings]) -> list[ModelDocument]:
+def models(settings: Settings, records: ModelRecords) -> list[ModelDocument]:
     """Ask the server of every configured model what it has, all at once."""
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="models") as pool:
-        return list(pool.map(_model, configured, configured.values()))
+        asked = partial(_model, policy=settings.licences, records=records)
+        return list(pool.map(asked, settings.models, settings.models.values()))
 
 
-def _model(name: str, settings: ModelSettings) -> ModelDocument:
+def _model(name: str, settings: ModelSettings, policy: LicencePolicy, records: ModelRecords) -> ModelDocument:
     if settings.server == "rehearsal":
         return ModelDocument(
             name=name,
@@ -63,10 +68,11 @@ def _model(name: str, settings: ModelSettings) -> ModelDocument:
             installed=[],
         )
     try:
-        installed = ModelServer(settings.url, seconds=_PATIENCE_S).models()
-        detail = _lacking(settings, installed)
+        found = ModelServer(settings.url, seconds=_PATIENCE_S).models()
+        installed = [records.correct(settings.url, model) for model in found]
+        detail, remark = _lacking(settings, installed, policy)
     except ModelError as error:
-        installed, detail = [], f"{error.message} {error.hint}".strip()
+        installed, detail, remark = [], f"{error.message} {error.hint}".strip(), ""
     shown = _without_password(settings.url)
     return ModelDocument(
         name=name,
@@ -75,17 +81,28 @@ def _model(name: str, settings: ModelSettings) -> ModelDocument:
         rehearsal=False,
         ok=not detail,
         detail=detail.replace(settings.url.rstrip("/"), shown),
+        remark=remark,
         installed=installed,
     )
 
 
-def _lacking(settings: ModelSettings, installed: list[ModelInfo]) -> str:
-    """What keeps agents from working with this model; empty if nothing does."""
-    if settings.name and settings.name not in [model.name for model in installed]:
-        return f"{settings.name} is not installed: ollama pull {settings.name}"
-    if not any(model.calls_tools for model in installed):
-        return "No model here can call tools: ollama pull qwen3:8b"
-    return ""
+def _lacking(settings: ModelSettings, installed: list[ModelInfo], policy: LicencePolicy) -> tuple[str, str]:
+    """What keeps agents from working with this model (empty if nothing does), and what else should be known of it."""
+    wanted = (settings.name, f"{settings.name}:latest")
+    if settings.name and not any(model.name in wanted for model in installed):
+        return f"{settings.name} is not installed: kontora models pull {settings.name}", ""
+    able = [model for model in installed if model.calls_tools]
+    if not able:
+        return "No model here can call tools: kontora models pull qwen3:8b", ""
+    rulings = [
+        judge(policy, catalogue(), model.name, model.licence)
+        for model in (installed if settings.name else able)
+        if not settings.name or model.name in wanted
+    ]
+    ruling = next((one for one in rulings if one.allowed), rulings[0])
+    if not ruling.allowed:
+        return f"{ruling.model} may not be used here: {ruling.why}", ""
+    return "", f"{ruling.model}: {ruling.remark}" if ruling.remark else ""
 
 
 def _without_password(url: str) -> str:

@@ -138,5 +138,6 @@ class ModelDocument(Document):
     model: str = Field(description="name of the model; empty: the first installed one that can call tools")
     rehearsal: bool
     ok: bool
-    detail: str
+    detail: str = Field(description="what keeps agents from working with it; empty if nothing does")
+    remark: str = Field("", description="what else should be known, as a licence that nobody here knows")
     installed: list[ModelInfo]

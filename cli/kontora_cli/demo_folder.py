@@ -50,16 +50,20 @@ class DemoModel:
 
 
 def find_model(url: str) -> DemoModel:
-    """The first installed model at an Ollama server that can call tools; without one, the rehearsal."""
+    """The first installed model at an Ollama server that can call tools and may be used; else the rehearsal."""
+    from kontora_agents.catalogue import catalogue
+    from kontora_agents.catalogue.policy import LicencePolicy, judge
     from kontora_agents.errors import ModelError
     from kontora_agents.model_server import ModelServer
 
     try:
-        able = [model.name for model in ModelServer(url, seconds=3).models() if model.calls_tools]
+        found = [model for model in ModelServer(url, seconds=3).models() if model.calls_tools]
+        able = [one.name for one in found if judge(LicencePolicy(), catalogue(), one.name, one.licence).allowed]
     except ModelError:
         return DemoModel(url, "", f"no Ollama answers at {url}")
     if not able:
-        return DemoModel(url, "", f"no model at {url} can call tools; `ollama pull qwen3:8b` gets one")
+        why = "can call tools and has a licence for business use"
+        return DemoModel(url, "", f"no model at {url} {why}; `ollama pull qwen3:8b` gets one")
     return DemoModel(url, able[0], f"at {url}")
 
 

@@ -106,10 +106,12 @@ def _models(house: House) -> Iterator[Finding]:
 
     if "default" not in house.settings.models:
         yield Finding("models", "warning", "no default model is configured: agents cannot work", _settings_hint(house))
-    for one in models(house.settings.models):
+    for one in models(house.settings, house.model_records):
         names = ", ".join(model.name for model in one.installed)
         next_ = "" if one.ok else "kontora models list"
         yield Finding(f"model {one.name}", "ok" if one.ok else "fails", one.detail or names, next_)
+        if one.remark:
+            yield Finding(f"model {one.name}", "warning", one.remark, "kontora models licence NAME")
 
 
 def _settings_hint(house: House) -> str:

@@ -15,4 +15,4 @@ router = APIRouter(prefix=API, tags=["Models"])
 @router.get("/models")
 def list_models(house: TheHouse) -> Items[ModelDocument]:
     """List the configured models, whether their servers answer, and what is installed there."""
-    return Items(items=configured.models(house.settings.models))
+    return Items(items=configured.models(house.settings, house.model_records))
