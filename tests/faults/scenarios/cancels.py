@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +14,7 @@ from kontora_workflows.ledger.run import AT_REST
 from tests.faults.connector import PATIENCE_S
 from tests.faults.scenarios import PRODUCTION, fault
 from tests.faults.scene import Scene
-from tests.faults.stories import STORIES
+from tests.faults.stories import STORIES, Story
 
 #: Where an `order` is when it is cancelled, in the order in which it comes there. In its last step it is all but done.
 PLACES = (
@@ -27,8 +29,14 @@ PLACES = (
     "model.before",
     "model.after",
 )
+#: Where a run is that reads one thing after the other, while it reads the first one.
+FIRST = ("call.before", "call.after", "tool.outcome.after")
+_READS = "steps:\n" + "".join(
+    f'  - {{id: read{n}, call: erp.stock, with: {{reference: "${{{{ inputs.reference }}}}/{n}"}}}}\n'
+    for n in range(1, 6)
+)
 #: How long a process stays at such a place, in seconds: it hears of the cancel meanwhile.
-_STAY_S = 0.8
+_STAY_S = 0.7
 #: How late the ERP may still be asked: a worker hears of a cancel four times per lease, and writes what it has meant.
 _LATE_MS = 1500
 #: How soon a run that was cancelled has ended, in seconds, besides a call that is under way.
@@ -38,19 +46,39 @@ _SOON_S = 3.0
 @fault("F36", "cancelled at every step", quick=PRODUCTION)
 def at_every_step(scene: Scene) -> None:
     scene.allowed = {"stopped"}
-    scene.worker(**_armed(scene))
-    for place in PLACES:
-        (reference,) = scene.submit(1)
+    _cancel_at(scene, PLACES, "order")
+    _judge(scene)
+
+
+@fault("F36c", "cancelled while there is nothing to wait for")
+def nothing_to_wait_for(scene: Scene) -> None:
+    scene.allowed = {"stopped"}
+    _add(scene, Story("reads", _READS))
+    _cancel_at(scene, FIRST, "reads")
+    _judge(scene)
+    for reference in scene.jobs:
+        read = [e for e in scene.witness().erp if e["what"] == "read" and e["reference"].startswith(f"{reference}/")]
+        scene.must(len(read) <= 1, "I8", f"{reference} was cancelled at its first step, and has read {len(read)} times")
+    scene.must(scene.seen("read", len(FIRST))(), "harness", "the runs have not come as far as they should")
+
+
+def _cancel_at(scene: Scene, places: Sequence[str], job: str) -> None:
+    """Let a run come to each of these places, and cancel it there."""
+    scene.worker(**_armed(scene, places))
+    for place in places:
+        told = scene.folder / "marks" / f"told-{place}"
+        told.touch()  # runs pass the other places, too
+        (reference,) = scene.submit(1, job)
         scene.until(partial(_passed, scene, place), f"a run came to {place}", 20)
         _cancel(scene, reference)
-    scene.rest()
-    _judge(scene)
+        scene.rest()
+        told.unlink()
 
 
 @fault("F36b", "cancelled in the middle of a read, a write, an answer of the model, and a loop")
 def in_the_middle(scene: Scene) -> None:
     scene.allowed = {"stopped"}
-    _add_loop(scene)
+    _add(scene, replace(STORIES["fan"], name="loop"))
     scene.worker()
     scene.erp_fails({"do": "slow", "on": "read", "seconds": 2.0})
     (reading,) = scene.submit(1)
@@ -77,10 +105,11 @@ def in_the_middle(scene: Scene) -> None:
 # --- means -----------------------------------------------------------------------------------------------------------
 
 
-def _armed(scene: Scene) -> dict[str, str]:
+def _armed(scene: Scene, places: Sequence[str]) -> dict[str, str]:
     environment = scene.armed("", "sleep")
     stays = {"do": "sleep", "seconds": _STAY_S, "program": "celery_worker"}
-    return {**environment, "FAULTS_ARM": json.dumps([{"place": place, **stays} for place in PLACES])}
+    orders = [{"place": place, "told": f"told-{place}", **stays} for place in places]
+    return {**environment, "FAULTS_ARM": json.dumps(orders)}
 
 
 def _passed(scene: Scene, place: str) -> bool:
@@ -101,9 +130,8 @@ def _faults(scene: Scene) -> int:
     return sum(event["what"] == "fault" for event in scene.witness().erp)
 
 
-def _add_loop(scene: Scene) -> None:
-    text = STORIES["fan"].text().replace("name: fan", "name: loop")
-    (scene.system.home / "workflows" / "loop.yaml").write_text(text, encoding="utf-8")
+def _add(scene: Scene, story: Story) -> None:
+    (scene.system.home / "workflows" / f"{story.name}.yaml").write_text(story.text(), encoding="utf-8")
 
 
 def _family_rests(scene: Scene, reference: str) -> bool:

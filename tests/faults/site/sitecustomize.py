@@ -2,7 +2,8 @@
 
 FAULTS_ARM is a JSON list of `{"place", "do", "times", "skip", "seconds", "program"}`, FAULTS_MARKS a folder in which
 the processes of a scenario count together. `do`: `kill` this process, `kill group` with everybody beside it, `freeze`
-it, `sleep`, `eat` all the memory that there is. Standard library only.
+it, `sleep`, `eat` all the memory that there is. With `told` it does so only while a file of this name is in the
+folder. Standard library only.
 """
 
 import json
@@ -55,7 +56,7 @@ def _arm(orders: list[dict[str, Any]], marks: str) -> None:
 
     def hook(name: str) -> None:
         order = mine.get(name)
-        if order is None:
+        if order is None or not os.path.exists(os.path.join(marks, order.get("told", ""))):
             return
         if order.get("skip") and _first(marks, f"skipped-{name}", order["skip"]):
             return
