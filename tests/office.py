@@ -14,7 +14,18 @@ from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.ollama_model import OllamaModel
 from kontora_agents.rehearsal.script import Script
 from kontora_agents.rehearsal.server import Rehearsal
-from kontora_connectors import Config, Connector, Label, OutcomeUnknown, Record, Unavailable, read, write
+from kontora_connectors import (
+    Config,
+    Connector,
+    DataClass,
+    Label,
+    OutcomeUnknown,
+    Record,
+    Unavailable,
+    Zone,
+    read,
+    write,
+)
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.ledger import Ledger
@@ -28,6 +39,11 @@ TODAY = date(2026, 11, 23)
 class Note(Record):
     id: str
     text: Annotated[str, Label.UNTRUSTED]
+
+
+class Contact(Record):
+    name: str
+    email: Annotated[str | None, Label.PII] = None
 
 
 class Notebook(Connector[Config], kind="notebook"):
@@ -77,6 +93,12 @@ class Notebook(Connector[Config], kind="notebook"):
         self.asked.append("people")
         return ["Anna", "Борис"]
 
+    @read
+    def contacts(self) -> list[Contact]:
+        """List people with their addresses."""
+        self.asked.append("contacts")
+        return [Contact(name="Anna", email="anna@example.org")]
+
     @write(idempotency="unique_reference", lookup="note_by_key")
     def add_note(self, text: str, *, key: str) -> Note:
         """Add a note."""
@@ -114,13 +136,16 @@ class Rehearsed:
     """Every model is the rehearsal at `url`."""
 
     url: str
+    zone: Zone = "local"
+    may_hold: DataClass = "personal"
     _clients: dict[str, OllamaModel] = field(default_factory=dict)
 
     def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
         return self.again(f"rehearsal/{workflow}/{agent}", "rehearsal")
 
     def again(self, name: str, server: str) -> ChosenModel:
-        return ChosenModel(self._clients.setdefault(self.url, OllamaModel(self.url)), name, server, True)
+        client = self._clients.setdefault(self.url, OllamaModel(self.url))
+        return ChosenModel(client, name, server, True, zone=self.zone, may_hold=self.may_hold)
 
     async def aclose(self) -> None:
         for client in self._clients.values():

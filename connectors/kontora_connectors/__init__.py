@@ -17,7 +17,8 @@ from kontora_connectors.canonical import (
     Record,
     StockLevel,
 )
-from kontora_connectors.contract import CONTRACT, Config, Connector, ContentOf, Health, Tool, Zone, read, write
+from kontora_connectors.contract import CONTRACT, Config, Connector, ContentOf, Health, Tool, read, write
+from kontora_connectors.data_classes import DataClass, Zone
 from kontora_connectors.errors import (
     AuthFailed,
     Conflict,
@@ -46,6 +47,7 @@ __all__ = [
     "ConnectorError",
     "ContentOf",
     "Customers",
+    "DataClass",
     "Debtor",
     "Delivery",
     "FileRef",

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_type_
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from kontora_connectors.canonical import FileRef
+from kontora_connectors.data_classes import Zone
 from kontora_connectors.errors import Invalid
 from kontora_connectors.labels import Label, labels_of
 
@@ -29,9 +30,6 @@ Effect = Literal["read", "write"]
 #: `same_transaction` the key is stored in the same transaction as the write;
 #: `none` there is no way to tell: an unknown outcome always goes to a person.
 Idempotency = Literal["native_key", "unique_reference", "lookup", "same_transaction", "none"]
-
-#: How far away a system is: on this machine, in the company's own network, or with somebody else.
-Zone = Literal["local", "private", "external"]
 
 #: Who is asked before a write: `always` a person; `outside` a person, unless a step of a workflow says that nobody has
 #: to be asked as long as the call stays in the house (see `Connector.zone_of`). An agent's call is always asked about.

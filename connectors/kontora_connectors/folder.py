@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from kontora_connectors.canonical import Receipt
-from kontora_connectors.contract import Config, Connector, ContentOf, Health, Zone, write
+from kontora_connectors.contract import Config, Connector, ContentOf, Health, write
+from kontora_connectors.data_classes import Zone
 from kontora_connectors.errors import Conflict, ConnectorError, Forbidden, Invalid, Unavailable
 from kontora_connectors.folder_files import Placer, sha256_of, sync_folder
 from kontora_connectors.folder_receipts import Receipts

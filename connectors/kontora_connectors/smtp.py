@@ -13,7 +13,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from kontora_connectors.canonical import Receipt
-from kontora_connectors.contract import Config, Connector, ContentOf, Health, Zone, write
+from kontora_connectors.contract import Config, Connector, ContentOf, Health, write
+from kontora_connectors.data_classes import Zone
 from kontora_connectors.errors import ConnectorError, Forbidden, Invalid
 from kontora_connectors.interfaces import Body, Delivery, Files, Headline, Html, Recipients
 from kontora_connectors.letter import Letter, ascii_address, ascii_domain, domain_of

@@ -8,14 +8,12 @@ from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from kontora_agents.definition import AgentDefinition, ToolName
+from kontora_connectors.data_classes import DataClass
 from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from kontora_workflows.definitions.literals import Duration, Json, Scalar
 from kontora_workflows.reports.definition import Reference, ReportDefinition, Text
-
-#: How far a value may travel: the higher the class, the closer it stays (see docs).
-DataClass = Literal["public", "internal", "confidential", "personal"]
 
 InputType = Literal["string", "integer", "decimal", "boolean", "date"]
 
@@ -220,7 +218,7 @@ class Workflow(Form):
     name: Slug
     title: Text
     description: Text = ""
-    data_class: DataClass = "confidential"
+    data_class: DataClass = Field("confidential", description="of its inputs and instructions; results have their own")
     roles: dict[Name, Role] = Field(default_factory=dict)
     inputs: dict[Name, Input] = Field(default_factory=dict)
     agents: dict[Name, AgentDefinition] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from kontora_connectors import Connector, ConnectorError, Invalid, Label, OutcomeUnknown, Tool
+from kontora_connectors.data_classes import class_of, without_secrets
 
 from kontora_workflows.engine.call_thread import CallThread
 from kontora_workflows.engine.calls import Call, Outcome, Prepared
@@ -138,13 +139,16 @@ class Caller:
         return self._outcome(self._journal.append("tool.outcome", call.call.key, body))
 
     def _record(self, call: Prepared, outcome: str, result: Any, seconds: float) -> Outcome:
-        untrusted = any(Label.UNTRUSTED in labels for labels in call.tool.labels.values())
+        labels = call.tool.labels
+        result = without_secrets(result, labels)
+        untrusted = any(Label.UNTRUSTED in marks for marks in labels.values())
         body = {
             "outcome": outcome,
             **call.body,
             "ms": round(seconds * 1000),
             "result_hash": digest(result),
             "untrusted": untrusted and bool(result),
+            "data_class": class_of(result, labels),
         }
         repeatable = call.tool.effect == "read" and call.call.by_agent and seconds < QUICK_S
         write = self._journal.note if repeatable else self._journal.append

@@ -19,7 +19,7 @@ def delivery(step: DeliverStep, workflow: Workflow, journal: Journal, scope: Sco
     asked, files = step.deliver, RunFiles(journal)
     said: dict[str, Any] = asked.model_dump(include={"subject", "recipients", "body", "html"})
     others = journal.ledger.entries.of_kind(files.runs[1:], "tool.outcome")
-    taint = Taint(workflow, [*journal.all("tool.outcome"), *others])
+    taint = Taint(workflow, (one for one in [*journal.all("tool.outcome"), *others] if one.data.get("untrusted")))
     words, content = taint.reaches(said), taint.reaches(asked.files)
     refs = files.refs(step.id, scope.fill(asked.files))
     subject = str(scope.fill(asked.subject))

@@ -13,6 +13,7 @@ from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall
 
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
+from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.journal import QUICK_S, Journal
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.pulse import Pulse
@@ -32,9 +33,16 @@ class Desk:
     """The `Seams` of one agent step."""
 
     def __init__(
-        self, path: str, agent: AgentDefinition, model: ChosenModel, journal: Journal, caller: Caller, pulse: Pulse
+        self,
+        path: str,
+        agent: AgentDefinition,
+        model: ChosenModel,
+        journal: Journal,
+        caller: Caller,
+        pulse: Pulse,
+        clearance: Clearance,
     ) -> None:
-        self._path, self._agent, self._model = path, agent, model
+        self._path, self._agent, self._model, self._clearance = path, agent, model, clearance
         self._journal, self._caller, self._pulse = journal, caller, pulse
         self._names = {wire_name(name): name for name in agent.tools}
         self._tokens = self._shown = 0
@@ -65,6 +73,7 @@ class Desk:
                 answer = ModelAnswer.model_validate(self._journal.payload(answered)["answer"])
             else:
                 self._budget()
+                self._clearance.check()
                 with slot(self._journal, self._pulse, f"model:{self._model.server}", self._model.limit):
                     answer = await self._ask_model(key, hash_, request, send)
         except (Stop, LeaseLost) as stop:
@@ -80,6 +89,7 @@ class Desk:
         self._pulse.check()
         new = [message.model_dump(mode="json") for message in request.messages[self._shown :]]
         asked = {"model": request.model, "request_hash": hash_, "messages_before": self._shown}
+        asked["zone"] = self._model.zone
         self._journal.append("model.asked", key, asked, payload={"messages": new})
         passing("model.before")
         started = time.monotonic()

@@ -26,6 +26,7 @@ from kontora_workflows.definition import (
 )
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
+from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.delivering import delivery
 from kontora_workflows.engine.desk import Desk, evidence_of
 from kontora_workflows.engine.fan_out import FanOut
@@ -210,7 +211,8 @@ class Execution:
         path = f"{step.id}/{step.agent}"
         data = self.scope.fill(step.with_)
         chosen = self._chosen(path, step, bool(agent.tools))
-        desk = Desk(path, agent, chosen, self.journal, self._caller, self.pulse)
+        clearance = Clearance(self.workflow, step, chosen, self.journal)
+        desk = Desk(path, agent, chosen, self.journal, self._caller, self.pulse, clearance)
         desk.evidence.append(evidence_of(data))
         work = self._runner.run(
             agent, step.agent, render_task(data), desk.specs(), desk, chosen.model, chosen.name, lambda: desk.evidence

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kontora_agents.model import Model
-from kontora_connectors import Connector
+from kontora_connectors import Connector, DataClass, Zone
 
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model and where it is. `rehearsal`: scripted; `limit`: questions that its server takes at once."""
+    """A model and where it is. `rehearsal`: scripted; `limit`: questions that its server takes at once; `may_hold`:
+    the highest class of data that it may be given."""
 
     model: Model
     name: str
     server: str
     rehearsal: bool
     limit: int | None = None
+    zone: Zone = "local"
+    may_hold: DataClass = "personal"
 
 
 class Doors(Protocol):

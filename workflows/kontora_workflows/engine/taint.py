@@ -1,4 +1,4 @@
-"""Which steps of a run gave text that strangers can have written, and which hand it on."""
+"""Which steps of a run gave values of one sort (text that strangers can have written, say), and which hand them on."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kontora_workflows.reports.definition import ProseSection
 
 
 class Taint:
-    """What may derive from untrusted text in a workflow of which some calls gave such text. In doubt it does."""
+    """What may derive from the answers of some calls in a workflow. In doubt it does."""
 
     def __init__(self, workflow: Workflow, outcomes: Iterable[Entry]) -> None:
-        """`outcomes` are the entries of all tool calls so far; the key of a call begins with its step."""
+        """`outcomes` are the entries of these calls; the key of a call begins with its step."""
         #: Steps whose result is tainted, and loop variables that are.
-        self._names = {str(entry.key).partition("/")[0] for entry in outcomes if entry.data.get("untrusted")}
+        self._names = {str(entry.key).partition("/")[0] for entry in outcomes}
         if self._names:
             self._walk(workflow.steps)
 
     def reaches(self, value: Any) -> bool:
-        """Whether a part of a definition (plain JSON) refers to what may be untrusted."""
+        """Whether a part of a definition (plain JSON) refers to what may derive from them."""
         found = [reference for _, text in texts(value) for reference in parse(text).references]
         everything = bool(self._names) and any(str(reference) == "steps" for reference in found)
         return everything or any((first_step(reference) or reference.root) in self._names for reference in found)
