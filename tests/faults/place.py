@@ -55,7 +55,7 @@ WORKFLOWS = {
     "pause": _PAUSE,
     "read": _READ,
     "slow-agent": ORDER.replace("{id: agent, agent", "{id: agent, timeout: 4s, agent"),
-    "due": f"{ORDER}deadline: 8s\n",
+    "due": f"{ORDER}deadline: 10s\n",
     **{f"book-{door.replace('_', '-')}": _BOOK.format(door=door) for door in ("native_key", "lookup", "none")},
 }
 BOOKED = {

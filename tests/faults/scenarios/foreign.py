@@ -62,13 +62,16 @@ def cut_off_from_the_erp(scene: Scene) -> None:
 
 @fault("F26", "the model says a word now and then, for longer than a lease and than a deadline")
 def slow_model(scene: Scene) -> None:
-    patient, (hurried,), (due,) = scene.submit(3), scene.submit(1, "slow-agent"), scene.submit(1, "due")
     scene.allowed = {"failed", "stopped"}
+    for worker in (scene.worker(), scene.worker()):
+        scene.pool(worker)
+    (hurried,), (due,) = scene.submit(1, "slow-agent"), scene.submit(1, "due")
     for_ever = [{"do": "drip", "match": one, "seconds": _FOR_EVER_S, "times": 9} for one in (hurried, due)]
+    scene.model_fails(*for_ever)
+    scene.until(lambda: all(_asked(scene, one) for one in (hurried, due)), "the model is asked")
+    patient = scene.submit(3)
     drip = {"do": "drip", "seconds": 2 * LEASE_S + 1}
     scene.model_fails(*for_ever, *({**drip, "match": one} for one in patient))
-    for _ in range(2):
-        scene.worker()
     scene.rest()
     scene.must(not scene.report().recoveries, "I10", "a lease was lost while its holder was alive")
     for one in patient:
@@ -122,7 +125,7 @@ def model_fails_for_good(scene: Scene) -> None:
         error = scene.system.run(one).error or {}
         said = str(error.get("code"))
         scene.must(said.startswith("model_"), "I9", f"{one} failed with {error}")
-        asked = sum(event["what"] == "asked" and _of(one, event) for event in scene.witness().model)
+        asked = len(_asked(scene, one))
         scene.must(ATTEMPTS <= asked <= ATTEMPTS * _TRIES, "I9", f"{one}: the model was asked {asked} times")
     scene.model_fails()
     tidy_up(scene, ())
@@ -187,8 +190,10 @@ def _meanwhile(scene: Scene, seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _of(reference: str, event: dict[str, Any]) -> bool:
-    return bool(event["reference"].startswith(f"{reference}/"))
+def _asked(scene: Scene, reference: str) -> list[dict[str, Any]]:
+    """The questions of a run that reached the model server."""
+    asked = [event for event in scene.witness().model if event["what"] == "asked"]
+    return [event for event in asked if event["reference"].startswith(f"{reference}/")]
 
 
 def _entries(scene: Scene, run: Run) -> list[Entry]:
@@ -273,6 +278,6 @@ def _step_timed_out(scene: Scene, reference: str) -> None:
 def _asks_nothing_more(scene: Scene, references: Sequence[str]) -> None:
     """Whoever ran out of time asks no model any more."""
     for one in references:
-        ended = scene.system.run(one).finished_at or 0
-        late = [event for event in scene.witness().model if event["what"] == "asked" and _of(one, event)]
-        scene.must(not any(event["at"] > ended for event in late), "I8", f"{one} had ended, and asked the model")
+        ended = scene.system.run(one).finished_at
+        late = [event for event in _asked(scene, one) if ended and event["at"] > ended]
+        scene.must(not late, "I8", f"{one} had ended, and asked the model")
