@@ -18,8 +18,9 @@ from kontora_agents.errors import (
     ModelUnavailable,
     ModelUnsuitable,
 )
+from kontora_agents.model_http import Deadlines
 from kontora_agents.model_server import ModelServer
-from kontora_agents.ollama_model import Deadlines, OllamaModel
+from kontora_agents.ollama_model import OllamaModel
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolCall, ToolSpec
 from kontora_agents.wire_schema import flatten
 from pydantic import BaseModel, Field

@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn, Self, TypeVar
-
-import httpx
+from collections.abc import Callable
+from typing import Any, Self
 
 from kontora_agents import ollama_errors
 from kontora_agents.catalogue import catalogue
-from kontora_agents.errors import ModelError, ModelMissing, ModelMisspoke, ModelTimeout, ModelUnavailable
-from kontora_agents.http_clients import HttpClients
+from kontora_agents.errors import ModelError, ModelMissing, ModelMisspoke
 from kontora_agents.model import ModelInfo, context_length
-from kontora_agents.ollama_wire import MOST_BYTES, Reply, write_request
+from kontora_agents.model_http import DEADLINES, Deadlines, ModelHttp, Passing
+from kontora_agents.ollama_wire import Reply, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
 from kontora_agents.tokens import ANSWER, estimate_request, plan_context
 
-T = TypeVar("T")
-
 #: Prompts shorter than this are not compared with the server's count: the estimate is too coarse for them.
 _CHECKED_FROM = 2000
-
-
-@dataclass(frozen=True)
-class Deadlines:
-    """Seconds a server is given. The first byte may take long: a cold model is loaded before it."""
-
-    connect: float = 5.0
-    first_byte: float = 300.0
-    total: float = 900.0
-
-
-DEADLINES = Deadlines()
-
-
-class _Passing(Exception):
-    """A failure before which nothing ran, so that asking again is safe. `tries` says how often."""
-
-    def __init__(self, error: ModelError, tries: int = 2) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.tries = tries
 
 
 class OllamaModel:
@@ -63,11 +36,8 @@ class OllamaModel:
         pause: float = 0.5,
         corrected: Callable[[ModelInfo], ModelInfo] = lambda info: info,
     ) -> None:
-        self.url = url.rstrip("/")
-        self._deadlines = deadlines
+        self._http = ModelHttp(url, deadlines=deadlines, pause=pause)
         self._stream = stream
-        self._pause = pause
-        self._clients = HttpClients(self.url, connect=deadlines.connect)
         self._corrected = corrected
         self._known: dict[str, ModelInfo] = {}
 
@@ -79,18 +49,20 @@ class OllamaModel:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        await self._clients.aclose()
+        await self._http.aclose()
 
     async def show(self, name: str) -> ModelInfo:
         """Return what the server says about a model; asked once. Raises `ModelError`."""
         if name not in self._known:
             try:
-                async with asyncio.timeout(self._deadlines.first_byte):
-                    shown = await self._again(lambda: self._json("POST", "/api/show", {"model": name}))
+                async with asyncio.timeout(self._http.deadlines.first_byte):
+                    asked = {"model": name}
+                    shown = await self._http.again(lambda: self._http.json("POST", "/api/show", asked))
             except ModelMissing:
                 raise ollama_errors.missing(name, await self._installed()) from None
             except TimeoutError:
-                raise self._too_slow("said nothing about the model", self._deadlines.first_byte) from None
+                seconds = self._http.deadlines.first_byte
+                raise self._http.too_slow("said nothing about the model", seconds) from None
             self._known[name] = self._corrected(_info(name, shown))
         return self._known[name]
 
@@ -106,100 +78,18 @@ class OllamaModel:
         body = write_request(request, options, stream=self._stream, thinks="thinking" in info.capabilities)
         turn = sum(message.role == "assistant" for message in request.messages)
         try:
-            async with asyncio.timeout(self._deadlines.total):
-                answer = await self._again(lambda: self._ask(request.model, body, turn))
-        except TimeoutError:
-            raise self._too_slow("was not done", self._deadlines.total) from None
+            answer = await self._http.ask(request.model, "/api/chat", body, lambda: Reply(turn))
         except ModelMissing:
             self._known.pop(request.model, None)
             raise
         await self._check_cut(request.model, prompt, answer.prompt_tokens, options["num_ctx"])
         return answer
 
-    async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        for tried in range(3):
-            try:
-                return await attempt()
-            except _Passing as failure:
-                if tried >= failure.tries:
-                    raise failure.error from None
-            await asyncio.sleep(self._pause * 2**tried * random.uniform(0.5, 1.5))
-        raise AssertionError("unreachable: the last failure was raised")
-
-    async def _ask(self, model: str, body: bytes, turn: int) -> ModelAnswer:
-        reply = Reply(turn)
-        try:
-            await self._receive(model, body, reply)
-            return reply.finish()
-        except httpx.TransportError as error:
-            raise _Passing(self._lost(error)) from None
-        except ModelUnavailable as error:  # said inside the stream
-            raise _Passing(error) from None
-        except ModelMisspoke as error:
-            if reply.done:
-                raise
-            raise _Passing(error) from None  # a broken stream: nothing of it was used
-
-    async def _receive(self, model: str, body: bytes, reply: Reply) -> None:
-        """Feed the lines of an answer to `reply`. The first byte has a deadline of its own."""
-        headers = {"content-type": "application/json"}
-        asked = self._clients.here().stream("POST", "/api/chat", content=body, headers=headers)
-        rest, read = b"", 0
-        try:
-            async with asyncio.timeout(self._deadlines.first_byte) as first_byte, asked as response:
-                if response.status_code != 200:
-                    self._refuse(response.status_code, await response.aread(), model)
-                async for piece in response.aiter_bytes():
-                    first_byte.reschedule(None)
-                    read += len(piece)
-                    if read > MOST_BYTES:
-                        raise ModelMisspoke("The model server sent more than any answer can be.")
-                    *lines, rest = (rest + piece).split(b"\n")
-                    for line in filter(bytes.strip, lines):
-                        reply.take(line)
-        except TimeoutError:
-            raise self._too_slow("sent nothing", self._deadlines.first_byte) from None
-        if rest.strip():
-            reply.take(rest)
-
-    async def _json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = await self._clients.here().request(method, path, json=body)
-        except httpx.TransportError as error:
-            raise _Passing(self._lost(error)) from None
-        if response.status_code != 200:
-            self._refuse(response.status_code, response.content, (body or {}).get("model", ""))
-        try:
-            parsed = response.json()
-        except ValueError:
-            parsed = None
-        if not isinstance(parsed, dict):
-            raise ModelMisspoke(f"What answers at {self.url} is not an Ollama server.")
-        return parsed
-
-    def _refuse(self, status: int, body: bytes, model: str) -> NoReturn:
-        error = ollama_errors.explain(status, body, model)
-        if status in (429, 502, 503, 504):
-            raise _Passing(error)
-        if status >= 500:
-            raise _Passing(error, tries=1)
-        raise error
-
-    def _lost(self, error: httpx.TransportError) -> ModelUnavailable:
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return ollama_errors.unreachable(self.url, repr(error))
-        return ModelUnavailable("The connection to the model server broke.", detail=repr(error))
-
-    def _too_slow(self, what: str, seconds: float) -> ModelTimeout:
-        return ModelTimeout(
-            f"The model server {what} within {seconds:g} seconds.", hint="Choose a smaller model, or allow more time."
-        )
-
     async def _installed(self) -> list[str]:
         """Return the names of installed models, or none if the server will not say: this only serves a hint."""
         try:
-            listed = await self._json("GET", "/api/tags")
-        except (ModelError, _Passing):
+            listed = await self._http.json("GET", "/api/tags")
+        except (ModelError, Passing):
             return []
         return [str(entry.get("name", "")) for entry in listed.get("models") or ()]
 
@@ -211,8 +101,8 @@ class OllamaModel:
         if estimated < _CHECKED_FROM or counted == 0 or counted * 2 >= estimated:
             return
         try:
-            running = (await self._json("GET", "/api/ps")).get("models") or []
-        except (ModelError, _Passing):
+            running = (await self._http.json("GET", "/api/ps")).get("models") or []
+        except (ModelError, Passing):
             running = []
         for entry in running:
             if entry.get("name") == model and (entry.get("context_length") or 0) >= planned:

@@ -12,8 +12,6 @@ from kontora_agents.errors import ModelMisspoke, ModelUnavailable
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolCall, ToolSpec, call_id
 from kontora_agents.wire_schema import flatten
 
-#: No answer of a model is this long; what is longer is not read to its end.
-MOST_BYTES = 16 * 1024 * 1024
 _THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kontora_agents.autogen_runner import AutogenRunner
-from kontora_agents.ollama_model import Deadlines, OllamaModel
+from kontora_agents.model_http import Deadlines
+from kontora_agents.ollama_model import OllamaModel
 from kontora_connectors import Config, Connector, Invalid, Record, Unavailable, read, write
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.engine.ports import ChosenModel
