@@ -10,6 +10,8 @@ import threading
 import time
 import warnings
 
+from kontora_workflows.ledger.database import LedgerUnavailable
+
 from kontora_worker.broker import TASK, make_celery
 from kontora_worker.house import House
 from kontora_worker.settings import load_settings
@@ -29,11 +31,7 @@ def main() -> None:
         # Here, because the pool installs a handler of its own after its processes were initialised; it would tear
         # the run off, ours lets it be handed back.
         signal.signal(signal.SIGTERM, lambda *_: house.engine.stopping.set())
-        try:
-            house.engine.work(str(run_id))
-            house.export(str(run_id))
-        except Exception:  # a message may hold anything: it must not stop the worker
-            log.exception("run id %.80r could not be worked on", run_id)
+        work_on(house, run_id)
 
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     concurrency = os.environ.get("KONTORA_CONCURRENCY", "2")
@@ -51,6 +49,17 @@ def main() -> None:
             f"--hostname=kontora-{os.getpid()}@%h",
         ]
     )
+
+
+def work_on(house: House, run_id: object) -> None:
+    """Work on the run of a message, which may hold anything. Whatever goes wrong, it must not stop the worker."""
+    try:
+        house.engine.work(str(run_id))
+        house.export(str(run_id))
+    except LedgerUnavailable as error:  # the run is sent again
+        log.error("run id %.80r could not be worked on: %s", run_id, error.message)
+    except Exception:
+        log.exception("run id %.80r could not be worked on", run_id)
 
 
 def _leave_with_parent(parent: int) -> None:
