@@ -93,7 +93,8 @@ def cut_off_for_good(scene: Scene) -> None:
     scene.fired()
     time.sleep(0.5)
     proxy.silence()
-    scene.bound_s = 10 + scene.system.bound_s  # PostgreSQL ends a transaction that nobody goes on with
+    # PostgreSQL ends a transaction that nobody goes on with, and then that of the heartbeat which waited for it.
+    scene.bound_s = 2 * 10 + scene.system.bound_s
     scene.rest()
 
 

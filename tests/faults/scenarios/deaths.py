@@ -44,12 +44,13 @@ def after_the_intent(scene: Scene) -> None:
 def during_the_call(scene: Scene) -> None:
     scene.erp_fails({"do": "slow", "when": "after", "seconds": 1.0, "times": 200})
     scene.bound_s = 1.0 + scene.system.bound_s  # a call may have lasted so long when its worker dies
+    workers = [scene.worker() for _ in range(3)]
+    for worker in workers:
+        scene.pool(worker)
     scene.submit(RUNS)
-    workers = [scene.worker() for _ in range(2)]
-    for number, worker in enumerate(workers, 1):
+    for number, worker in enumerate(workers[:2], 1):
         scene.until(scene.seen("booked", 2 * number), "a record was booked")
         worker.kill()
-        scene.worker()
     scene.rest()
 
 
@@ -80,18 +81,19 @@ def one_of_a_pool(scene: Scene) -> None:
 
 @fault("F11", "a worker is frozen for longer than its lease, and goes on", quick=PRODUCTION)
 def frozen(scene: Scene) -> None:
-    armed = scene.armed("call.before", "freeze", times=4, skip=RUNS, program="celery_worker")
-    scene.submit(RUNS)
+    armed = scene.armed("call.before", "freeze", times=4, skip=RUNS // 2, program="celery_worker")
     zombies = [scene.worker(**armed) for _ in range(2)]
+    for worker in (*zombies, scene.worker()):
+        scene.pool(worker)
+    scene.submit(RUNS)
     scene.fired()
-    scene.worker()
     scene.until(lambda: scene.report().recoveries, "what the frozen ones held is taken over")
-    for _ in range(2):
+    for _ in range(3):
+        for zombie in zombies:
+            zombie.send(signal.SIGCONT)
         for _ in range(int((LEASE_S + 1) / 0.1)):
             scene.system.decide()
             time.sleep(0.1)
-        for zombie in zombies:
-            zombie.send(signal.SIGCONT)
     scene.rest()
 
 
