@@ -18,6 +18,7 @@ from tests.faults import table
 from tests.faults.adapter import Finding
 from tests.faults.bound import upper_bound
 from tests.faults.document import Document
+from tests.faults.pace import Pace
 from tests.faults.plan import Unknown, plan
 from tests.faults.program import tree
 from tests.faults.promises import PROMISES
@@ -224,3 +225,17 @@ def test_every_scenario_has_a_place_in_the_list_of_the_page() -> None:
 
 def test_every_promise_is_on_the_page() -> None:
     assert re.findall(r"^\| (I\d+) \|", PAGE, re.M) == list(PROMISES)
+
+
+# --- the pace -----------------------------------------------------------------------------------------------------
+
+
+def test_a_machine_that_is_busy_is_allowed_for_and_one_that_is_not_is_not() -> None:
+    pace = Pace()
+    assert (pace.allowance(5.0), pace.notes()) == (0.0, [])
+    pace.slowness = 4.0
+    assert pace.allowance(5.0) == 10.0
+    assert pace.notes() == ["work took 4.0 times as long as it needs"]
+    with Pace() as measured:
+        time.sleep(1.2)
+    assert 1.0 <= measured.slowness < 100

@@ -39,7 +39,7 @@ def play(hall: Hall, scenario: Scenario, pair: str) -> Row:
         name = f"{scenario.name}-{pair}-{next(_NUMBERS)}"
         with scene(hall, name, embedded=pair == "sqlite") as under_way:
             row.fill(_judged(scenario, under_way))
-            row.notes = under_way.notes
+            row.notes = [*under_way.notes, *under_way.pace.notes()]
             _leave_logs(under_way, row)
     except (NotRun, Missing) as error:
         row.not_run = str(error)
