@@ -63,8 +63,8 @@ def test_thoughts_are_kept_apart(server: MisbehavingOllama) -> None:
 @pytest.mark.parametrize(
     ("model", "error", "said", "asked"),
     [
-        ("no-tools", ModelUnsuitable, "no-tools cannot call tools", 0),
-        ("lies-about-tools", ModelUnsuitable, "cannot call tools", 1),
+        ("no-tools", ModelMisspoke, "did not keep to the form", 1),
+        ("lies-about-tools", ModelUnsuitable, "cannot call tools", 2),
         ("overfull", ModelUnsuitable, "does not fit into the context", 1),
         ("busy", ModelUnavailable, "busy", 3),
         ("fails", ModelUnavailable, "failed (500)", 2),

@@ -18,34 +18,38 @@ from kontora_agents.errors import (
 _TOO_LONG = ("context length", "context size", "longer than the context", "exceeds the available context")
 
 
+class NoTools(ModelUnsuitable):
+    """The server takes no tools for this model."""
+
+
 def explain(status: int, body: bytes, model: str) -> ModelError:
     """Return the error that an HTTP error answer stands for."""
-    said = _said(body)
-    if said.startswith("rehearsal script"):
-        return RehearsalMismatch(said)
-    if "file does not exist" in said:  # what a registry says while a model is pulled
+    text = said(body)
+    if text.startswith("rehearsal script"):
+        return RehearsalMismatch(text)
+    if "file does not exist" in text:  # what a registry says while a model is pulled
         return ModelMissing(
             f"Ollama's library has no model {model!r}.", hint="Look the name up: `kontora models list --catalogue`."
         )
     if status == 404:
         return missing(model, ())
-    if "does not support tools" in said:
+    if "does not support tools" in text:
         return cannot_call(model)
-    if any(words in said for words in _TOO_LONG):
-        return ModelUnsuitable(f"The prompt does not fit into the context of {model}.", detail=said)
-    if "error parsing tool call" in said:
-        return ModelMisspoke("The model wrote a call that its server could not read.", detail=said)
-    if "more system memory" in said:
+    if any(words in text for words in _TOO_LONG):
+        return ModelUnsuitable(f"The prompt does not fit into the context of {model}.", detail=text)
+    if "error parsing tool call" in text:
+        return ModelMisspoke("The model wrote a call that its server could not read.", detail=text)
+    if "more system memory" in text:
         return ModelUnavailable(
-            f"The model server has too little memory for {model}.", hint="Choose a smaller model.", detail=said
+            f"The model server has too little memory for {model}.", hint="Choose a smaller model.", detail=text
         )
     if status in (429, 503):
-        return ModelUnavailable("The model server is busy.", hint="Try again later.", detail=said)
+        return ModelUnavailable("The model server is busy.", hint="Try again later.", detail=text)
     if status >= 500:
-        return ModelUnavailable(f"The model server failed ({status}).", hint="See its log.", detail=said)
+        return ModelUnavailable(f"The model server failed ({status}).", hint="See its log.", detail=text)
     if status in (401, 403):
-        return ModelError("The model server wants a login.", hint="Choose a model that runs here.", detail=said)
-    return ModelError(f"The model server refused the request ({status}).", detail=said)
+        return ModelError("The model server wants a login.", hint="Choose a model that runs here.", detail=text)
+    return ModelError(f"The model server refused the request ({status}).", detail=text)
 
 
 def missing(model: str, installed: Iterable[str]) -> ModelMissing:
@@ -56,9 +60,9 @@ def missing(model: str, installed: Iterable[str]) -> ModelMissing:
     return ModelMissing(f"The model server has no model {model!r}.", hint=f"ollama pull {model}{instead}")
 
 
-def cannot_call(model: str) -> ModelUnsuitable:
-    """Return the error for a model that an agent with tools cannot use."""
-    return ModelUnsuitable(
+def cannot_call(model: str) -> NoTools:
+    """Return the error for a model that an agent with tools cannot use as others."""
+    return NoTools(
         f"{model} cannot call tools, and this agent needs them.",
         hint="Choose a model that can: `kontora models list` shows which ones do.",
     )
@@ -73,7 +77,8 @@ def unreachable(url: str, detail: str) -> ModelUnavailable:
     )
 
 
-def _said(body: bytes) -> str:
+def said(body: bytes) -> str:
+    """What an error answer says; an excerpt if it is no JSON."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Self
 
-from kontora_agents import ollama_errors
+from kontora_agents import ollama_errors, prompt_mode
 from kontora_agents.catalogue import catalogue
 from kontora_agents.errors import ModelError, ModelMissing, ModelMisspoke
 from kontora_agents.model import ModelInfo, context_length
 from kontora_agents.model_http import DEADLINES, Deadlines, ModelHttp, Passing
 from kontora_agents.ollama_wire import Reply, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
-from kontora_agents.tokens import ANSWER, estimate_request, plan_context
+from kontora_agents.tokens import ANSWER, Estimates, plan_context
 
 #: Prompts shorter than this are not compared with the server's count: the estimate is too coarse for them.
 _CHECKED_FROM = 2000
@@ -24,7 +24,8 @@ class OllamaModel:
 
     One instance serves a process. Each event loop that asked must `aclose()` before it ends (`async with` does).
     `stream=False` asks for answers in one piece; deadlines then only see the first byte of the whole. `corrected` puts
-    right what a server says about a model, by what was tried.
+    right what a server says about a model, by what was tried. A model that cannot call tools is told of them in writing
+    (see `prompt_mode`).
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class OllamaModel:
         self._stream = stream
         self._corrected = corrected
         self._known: dict[str, ModelInfo] = {}
+        self._estimates = Estimates()
+        self._in_writing: set[str] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,20 +72,31 @@ class OllamaModel:
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask a model. Asks again by itself only where nothing ran. Raises `ModelError`."""
         info = await self.show(request.model)
-        if request.tools and not info.calls_tools:
-            raise ollama_errors.cannot_call(request.model)
-        prompt = estimate_request(request)
+        turn = sum(message.role == "assistant" for message in request.messages)
+        if not request.tools or (info.calls_tools and request.model not in self._in_writing):
+            try:
+                return await self._ask(request, info, turn)
+            except ollama_errors.NoTools:  # the server had said otherwise
+                self._in_writing.add(request.model)
+        form = prompt_mode.answer_format(request.tools)
+        return prompt_mode.read(await self._ask(prompt_mode.in_writing(request), info, turn, form), turn)
+
+    async def _ask(
+        self, request: ModelRequest, info: ModelInfo, turn: int, form: dict[str, Any] | None = None
+    ) -> ModelAnswer:
+        prompt = self._estimates.of(request)
         most = request.options.get("num_predict", ANSWER)
         planned = {"temperature": 0, "num_predict": most, "num_ctx": plan_context(prompt, most, info.context_length)}
         options = planned | request.options
-        body = write_request(request, options, stream=self._stream, thinks="thinking" in info.capabilities)
-        turn = sum(message.role == "assistant" for message in request.messages)
+        thinks = "thinking" in info.capabilities
+        body = write_request(request, options, stream=self._stream, thinks=thinks, answer_format=form)
         try:
             answer = await self._http.ask(request.model, "/api/chat", body, lambda: Reply(turn))
         except ModelMissing:
             self._known.pop(request.model, None)
             raise
         await self._check_cut(request.model, prompt, answer.prompt_tokens, options["num_ctx"])
+        self._estimates.learn(request, answer.prompt_tokens)
         return answer
 
     async def _installed(self) -> list[str]:

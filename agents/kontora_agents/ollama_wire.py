@@ -15,7 +15,14 @@ from kontora_agents.wire_schema import flatten
 _THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 
 
-def write_request(request: ModelRequest, options: dict[str, Any], *, stream: bool, thinks: bool) -> bytes:
+def write_request(
+    request: ModelRequest,
+    options: dict[str, Any],
+    *,
+    stream: bool,
+    thinks: bool,
+    answer_format: dict[str, Any] | None = None,
+) -> bytes:
     """Return the body of a chat request. A prompt that does not fit is refused by the server, never cut."""
     body: dict[str, Any] = {
         "model": request.model,
@@ -27,6 +34,8 @@ def write_request(request: ModelRequest, options: dict[str, Any], *, stream: boo
     }
     if request.tools:
         body["tools"] = [_tool(spec.name, spec.description, _frozen(spec)) for spec in request.tools]
+    if answer_format is not None:
+        body["format"] = answer_format
     if thinks:  # unset means "think" on a model that can
         body["think"] = False
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
@@ -74,7 +83,7 @@ class Reply:
     def take(self, line: bytes) -> None:
         """Add one line of the stream. Raises `ModelMisspoke` if it is not the protocol, `ModelUnavailable` if the
         server says in it that it failed."""
-        chunk = _object(line)
+        chunk = parse_line(line)
         if chunk.get("error"):
             raise ModelUnavailable("The model server broke off its answer.", detail=str(chunk["error"])[:500])
         message = chunk.get("message") or {}
@@ -91,37 +100,63 @@ class Reply:
         """Return the whole answer. Raises `ModelMisspoke` if it is empty, cut off, or never ended."""
         if self._last is None:
             raise ModelMisspoke("The answer of the model broke off before its end.")
-        text, thinking = _without_thoughts("".join(self._text))
-        thinking = "".join(self._thinking) + thinking
-        if self._last.get("done_reason") == "length":
-            raise ModelMisspoke(
-                "The answer of the model was cut off at its longest allowed length.",
-                hint="Ask for a shorter answer in the agent's instructions.",
-            )
-        if not text and not self._calls:
-            why = "The model only thought and did not answer." if thinking else "The model answered nothing."
-            raise ModelMisspoke(why, hint="Try again, or choose a larger model.")
-        return ModelAnswer(
+        return finished(
             model=str(self._last.get("model") or ""),
-            text=text,
-            calls=[_call(wire, call_id(self._turn, position)) for position, wire in enumerate(self._calls)],
-            thinking=thinking,
-            prompt_tokens=_count(self._last.get("prompt_eval_count")),
-            completion_tokens=_count(self._last.get("eval_count")),
-            finish="calls" if self._calls else "stop",
+            text="".join(self._text),
+            thinking="".join(self._thinking),
+            calls=[read_call(wire, self._turn, position) for position, wire in enumerate(self._calls)],
+            cut=self._last.get("done_reason") == "length",
+            prompt_tokens=self._last.get("prompt_eval_count"),
+            completion_tokens=self._last.get("eval_count"),
             rehearsal=self._rehearsal,
         )
 
 
-def _call(wire: Any, own_id: str) -> ToolCall:
+def finished(
+    *,
+    model: str,
+    text: str,
+    thinking: str,
+    calls: list[ToolCall],
+    cut: bool,
+    prompt_tokens: Any,
+    completion_tokens: Any,
+    rehearsal: bool,
+) -> ModelAnswer:
+    """Return a complete answer, thoughts taken out of its text. Raises `ModelMisspoke` if it is empty or cut off."""
+    text, thoughts = _without_thoughts(text)
+    thinking += thoughts
+    if cut:
+        raise ModelMisspoke(
+            "The answer of the model was cut off at its longest allowed length.",
+            hint="Ask for a shorter answer in the agent's instructions.",
+        )
+    if not text and not calls:
+        why = "The model only thought and did not answer." if thinking else "The model answered nothing."
+        raise ModelMisspoke(why, hint="Try again, or choose a larger model.")
+    return ModelAnswer(
+        model=model,
+        text=text,
+        calls=calls,
+        thinking=thinking,
+        prompt_tokens=_count(prompt_tokens),
+        completion_tokens=_count(completion_tokens),
+        finish="calls" if calls else "stop",
+        rehearsal=rehearsal,
+    )
+
+
+def read_call(wire: Any, turn: int, position: int) -> ToolCall:
+    """Return a call under our own id. Raises `ModelMisspoke` if it cannot be read."""
     function = wire.get("function") if isinstance(wire, dict) else None
     if not isinstance(function, dict):
         raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(wire)[:200])
     arguments = _arguments(function.get("arguments"))
-    return ToolCall(id=own_id, name=str(function.get("name") or ""), arguments=arguments)
+    return ToolCall(id=call_id(turn, position), name=str(function.get("name") or ""), arguments=arguments)
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def parse_line(line: bytes) -> dict[str, Any]:
+    """Return the JSON object of a line; numbers that a float would change stay text. Raises `ModelMisspoke`."""
     try:
         chunk = json.loads(line, parse_float=_exact, parse_constant=_no_number)
     except (ValueError, RecursionError):

@@ -14,6 +14,10 @@ _SMALLEST = 8192
 _PER_MESSAGE = 8
 #: A prompt whose estimate is this much too high may still fit, so it is sent.
 _DOUBT = 0.7
+#: Prompts from this estimate on tell something about a tokenizer; ratios outside these bounds tell of something else.
+_TELLING, _LOWEST, _HIGHEST = 200, 0.6, 3.0
+#: How fast an estimate that proved too high comes down; one that proved too low goes up at once.
+_EASING = 0.2
 
 
 def estimate(text: str) -> int:
@@ -34,16 +38,43 @@ def estimate_request(request: ModelRequest) -> int:
     return total
 
 
-def plan_context(prompt: int, answer: int, largest: int | None) -> int:
-    """Return the context to ask for. `largest` is what the model can hold, if known.
+class Estimates:
+    """Estimates that learn: each model's tokenizer is known by what its server counted of earlier prompts."""
 
-    Raises `ModelUnsuitable` if the prompt cannot fit.
-    """
+    def __init__(self) -> None:
+        self._ratios: dict[str, float] = {}
+
+    def of(self, request: ModelRequest) -> int:
+        """Return about how many tokens the prompt of a request takes with its model."""
+        return round(estimate_request(request) * self._ratios.get(request.model, 1.0))
+
+    def learn(self, request: ModelRequest, counted: int) -> None:
+        """Take note of how many tokens a prompt really took.
+
+        Short prompts say little, and a count far below may be that of a prompt that was cached in part, or cut.
+        """
+        estimated = estimate_request(request)
+        if estimated < _TELLING or not _LOWEST <= counted / estimated <= _HIGHEST:
+            return
+        now, before = counted / estimated, self._ratios.get(request.model, 1.0)
+        self._ratios[request.model] = now if now > before else before + (now - before) * _EASING
+
+
+def check_fit(prompt: int, largest: int | None) -> None:
+    """Raise `ModelUnsuitable` if a prompt cannot fit into what a model holds, if that is known."""
     if largest is not None and prompt * _DOUBT + 1 > largest:
         raise ModelUnsuitable(
             f"The prompt takes about {prompt} tokens and the model holds {largest}.",
             hint="Give the agent less data, or choose a model with a longer context.",
         )
+
+
+def plan_context(prompt: int, answer: int, largest: int | None) -> int:
+    """Return the context to ask for. `largest` is what the model can hold, if known.
+
+    Raises `ModelUnsuitable` if the prompt cannot fit.
+    """
+    check_fit(prompt, largest)
     size = _SMALLEST
     while size < prompt * 1.2 + answer:
         size *= 2
