@@ -85,6 +85,7 @@ class Shop:
     models: dict[str, Model]
     library: dict[str, Model] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    last: dict[str, Any] = field(default_factory=dict)
     url: str = ""
 
 
@@ -135,6 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             shown = {"capabilities": capabilities, "model_info": facts, "details": {"parameter_size": "8B"}}
             self._send(200, [shown | ({"license": model.licence} if model.licence else {})])
         else:
+            self.shop.last = request
             text, calls = model.answers(request)
             message = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
             counts = {"prompt_eval_count": 6000, "eval_count": 40, "done": True, "done_reason": "stop"}

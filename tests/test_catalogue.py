@@ -167,7 +167,7 @@ def test_advice_fits_the_wish_and_says_why_the_others_do_not() -> None:
     assert "forbids commercial use" in why["command-r-plus-104b"]
     assert "does not call tools" in why["llama3-8b"]
     assert "base model" in why["phi-2"]
-    assert "does not name the language ru" in why["mistral-7b"]
+    assert "does not name the language ru" in why["mistral-nemo-12b"]
     assert "8 GB are there" in why["qwen3.5-27b"]
     assert len(why) + len(advice.choices) == len(MODELS)
 

@@ -135,6 +135,25 @@ def test_models_are_shown_with_what_their_servers_have(tmp_path: Path) -> None:
     assert (found["scripted"]["rehearsal"], found["scripted"]["detail"]) == (True, "scripted, not a language model")
 
 
+def test_a_model_whose_licence_forbids_the_use_is_refused_over_rest_as_well(tmp_path: Path) -> None:
+    greeting = (
+        "apiVersion: kontora/v1\nname: hello\ntitle: Hello\nagents:\n  greeter: {instructions: Greet.}\n"
+        "steps:\n  - {id: greet, agent: greeter}\n"
+    )
+    models = {"default": ModelSettings(name="command-r-plus", url=f"http://127.0.0.1:{free_port()}")}
+    with rest_office(tmp_path, models=models) as here:
+        (tmp_path / "workflows" / "hello.yaml").write_text(greeting, encoding="utf-8")
+        headers = {"Content-Type": "text/yaml"}
+        checked = here.client.post(f"{API}/workflows/validate", content=greeting.encode(), headers=headers).json()
+        assert "may not be used here: its licence" in checked["problems"][0]["message"]
+        assert checked["problems"][0]["line"] == 5
+        assert here.get("/workflows/hello")["valid"] is False
+        refused = here.client.post(f"{API}/workflows/hello/runs", json={"inputs": {}})
+        assert refused.status_code == 409
+        assert refused.json()["code"] == "model_not_allowed"
+        assert "[licences]" in refused.json()["hint"]
+
+
 def test_a_model_server_that_never_answers_holds_nobody_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer.main
 from kontora_agents import errors as model_errors
+from kontora_agents.catalogue.policy import LicencePolicy
 from kontora_cli.failures import FAMILIES
 from kontora_cli.main import app
 from kontora_connectors import ConnectorError
@@ -40,12 +41,13 @@ def settings() -> Iterator[str]:
     yield from ["# Settings", "", (inspect.getdoc(inspect.getmodule(Settings)) or "").partition("\n\n")[2], ""]
     yield from ["| setting | environment | default | meaning |", "|-|-|-|-|"]
     for name, field in Settings.model_fields.items():
-        if name in ("origin", "connectors", "roles", "models", "alerts", "file"):
+        if name in ("origin", "connectors", "roles", "models", "licences", "alerts", "file"):
             continue
         variable = f"`KONTORA_{name.upper()}`" if name in (*FROM_ENVIRONMENT, "home") else ""
         yield f"| `{name}` | {variable} | {_default(field)} | {field.description or ''} |"
     yield "| | `KONTORA_CONFIG` | `kontora.toml` here, else in the data folder | the file of settings |"
     yield from ["", "## `[models.NAME]`", "", inspect.getdoc(ModelSettings) or "", "", *_fields(ModelSettings)]
+    yield from ["", "## `[licences]`", "", inspect.getdoc(LicencePolicy) or "", "", *_fields(LicencePolicy)]
     for channel, model in (("webhook", WebhookSettings), ("mail", MailSettings)):
         yield from ["", f"## `[alerts.{channel}]`", "", inspect.getdoc(model) or "", "", *_fields(model)]
     yield from ["", "## `[roles]`", "", "Role of a workflow = name of a connector.", "", "## `[connectors.NAME]`", ""]

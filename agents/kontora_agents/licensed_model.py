@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from kontora_agents.catalogue import catalogue
-from kontora_agents.catalogue.policy import LicencePolicy, judge
+from kontora_agents.catalogue.policy import LicencePolicy, Ruling, judge
+from kontora_agents.model import ModelInfo
 from kontora_agents.ollama_model import OllamaModel
 from kontora_agents.seams import ModelAnswer, ModelRequest
 
@@ -30,10 +31,15 @@ class LicensedModel:
         await self._model.aclose()
 
     async def _look(self, name: str) -> None:
-        info = await self._model.show(name)
-        if not info.rehearsal:
-            ruling = judge(self._policy, catalogue(), name, info.licence)
-            ruling.enforce()
-            if ruling.remark:
-                log.warning("%s: %s", name, ruling.remark)
+        ruling = rule(self._policy, await self._model.show(name))
+        ruling.enforce()
+        if ruling.remark:
+            log.warning("%s: %s", name, ruling.remark)
         self._allowed.add(name)
+
+
+def rule(policy: LicencePolicy, info: ModelInfo) -> Ruling:
+    """Say whether an installed model may be used. A rehearsal may: it is a script and no model."""
+    if info.rehearsal:
+        return Ruling(model=info.name, licence="", allowed=True)
+    return judge(policy, catalogue(), info.name, info.licence)

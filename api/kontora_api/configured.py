@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from urllib.parse import urlsplit
 
-from kontora_agents.catalogue import catalogue
-from kontora_agents.catalogue.policy import LicencePolicy, judge
+from kontora_agents.catalogue.policy import LicencePolicy
 from kontora_agents.errors import ModelError
+from kontora_agents.licensed_model import rule
 from kontora_agents.model import ModelInfo
 from kontora_agents.model_server import ModelServer
 from kontora_connectors.registry import BrokenPlugin, UnknownKind, kinds
@@ -90,12 +90,12 @@ def _lacking(settings: ModelSettings, installed: list[ModelInfo], policy: Licenc
     """What keeps agents from working with this model (empty if nothing does), and what else should be known of it."""
     wanted = (settings.name, f"{settings.name}:latest")
     if settings.name and not any(model.name in wanted for model in installed):
-        return f"{settings.name} is not installed: kontora models pull {settings.name}", ""
+        return f"{settings.name} is not installed: ollama pull {settings.name}", ""
     able = [model for model in installed if model.calls_tools]
     if not able:
-        return "No model here can call tools: kontora models pull qwen3:8b", ""
+        return "No model here can call tools: ollama pull qwen3:8b", ""
     rulings = [
-        judge(policy, catalogue(), model.name, model.licence)
+        rule(policy, model)
         for model in (installed if settings.name else able)
         if not settings.name or model.name in wanted
     ]

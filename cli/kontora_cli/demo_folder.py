@@ -51,14 +51,14 @@ class DemoModel:
 
 def find_model(url: str) -> DemoModel:
     """The first installed model at an Ollama server that can call tools and may be used; else the rehearsal."""
-    from kontora_agents.catalogue import catalogue
-    from kontora_agents.catalogue.policy import LicencePolicy, judge
+    from kontora_agents.catalogue.policy import LicencePolicy
     from kontora_agents.errors import ModelError
+    from kontora_agents.licensed_model import rule
     from kontora_agents.model_server import ModelServer
 
     try:
         found = [model for model in ModelServer(url, seconds=3).models() if model.calls_tools]
-        able = [one.name for one in found if judge(LicencePolicy(), catalogue(), one.name, one.licence).allowed]
+        able = [one.name for one in found if rule(LicencePolicy(), one).allowed]
     except ModelError:
         return DemoModel(url, "", f"no Ollama answers at {url}")
     if not able:

@@ -37,6 +37,13 @@ SETTINGS = """\
 server = "ollama"
 url = "http://127.0.0.1:11434"
 # name = "qwen3:8b"                   # left out: the first installed model that can call tools
+
+# --- What models may be used for, judged by their licences. `kontora models licence MODEL` shows the conditions. -----
+
+# [licences]
+# use = "commercial"                  # or "research"
+# unknown = "warn"                    # or "refuse": a licence that is not in the catalogue
+# refuse = ["llama3"]
 """
 
 EXAMPLE = """\

@@ -25,6 +25,14 @@ Memory = Annotated[
     typer.Option("--memory", metavar="GB", min=0.1, help="Memory for the model; else four fifths of this machine's."),
 ]
 
+#: Facts whose name in the catalogue is not what a person would say.
+_CALLED = {
+    "parameters_b": "parameters, billions",
+    "active_b": "active, billions",
+    "languages_claimed": "languages claimed",
+    "tool calls right": "tool calls right, %",
+}
+
 
 def show_model(
     name: Model, memory: Memory = None, context: Context = 8192, home: Home = None, as_json: Json = False
@@ -166,13 +174,16 @@ def _is(name: str, model: CatalogueModel) -> bool:
 def _row(named: tuple[str, Fact[Any]]) -> tuple[str, str, str, str]:
     name, fact = named
     value = fact.value
-    if isinstance(value, list):
+    if name == "cache":
+        shown = f"{value.layers} layers, {value.kv_heads} heads of {value.head_dim}"
+    elif isinstance(value, list):
         shown = ", ".join(map(str, value))
     elif isinstance(value, bool):
         shown = "yes" if value else "no"
     else:
         shown = str(value)
-    return name, f"{shown} (?)" if fact.unverified else shown, fact.checked.isoformat(), fact.source
+    called = _CALLED.get(name, name)
+    return called, f"{shown} (?)" if fact.unverified else shown, fact.checked.isoformat(), fact.source
 
 
 def _doubts(model: CatalogueModel) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from kontora_agents.catalogue import catalogue
 from kontora_agents.catalogue.policy import LicencePolicy, Ruling, judge
 from kontora_agents.errors import ModelMissing, ModelUnsuitable
-from kontora_agents.licensed_model import LicensedModel
+from kontora_agents.licensed_model import LicensedModel, rule
 from kontora_agents.model_server import ModelServer
 from kontora_agents.ollama_model import OllamaModel
 from kontora_workflows.engine.ports import ChosenModel
@@ -52,7 +52,7 @@ class ConfiguredModels:
         """The first installed model that can do it and may be used."""
         installed = [self._records.correct(url, info) for info in ModelServer(url).models()]
         able = [info for info in installed if info.calls_tools or not tools]
-        rulings = [judge(self._policy, catalogue(), info.name, info.licence) for info in able]
+        rulings = [rule(self._policy, info) for info in able]
         for ruling in rulings:
             if ruling.allowed:
                 return ruling.model

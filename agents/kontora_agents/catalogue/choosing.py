@@ -99,6 +99,8 @@ def _against(catalogue: Catalogue, model: CatalogueModel, wish: Wish) -> str:
     if model.context.value < wish.context:
         return f"holds {model.context.value:,} tokens, fewer than {wish.context:,}"
     if wish.language and not _speaks(model, wish.language):
+        if model.languages.unverified:
+            return f"whether it speaks {wish.language} is unverified"
         return f"its maker does not name the language {wish.language}"
     return ""
 

@@ -50,7 +50,7 @@ async def probe(client: OllamaModel, url: str, name: str) -> Probe:
     info = await client.show(name)
     load_s, _ = await _timed(client.answer(_ask(name, "Answer with one word: ready")))
     seconds, answer = await _timed(client.answer(_ask(name, "Write the numbers from 1 to 60, separated by commas.")))
-    calls, tools_detail = await _calls(client, name)
+    calls, tools_detail = await _calls(client, name, info)
     read, context_detail = await _reads(client, name, info)
     return Probe(
         model=name,
@@ -76,8 +76,10 @@ async def _timed(asked: Awaitable[ModelAnswer]) -> tuple[float, ModelAnswer]:
     return time.monotonic() - started, answer
 
 
-async def _calls(client: OllamaModel, name: str) -> tuple[bool, str]:
+async def _calls(client: OllamaModel, name: str, info: ModelInfo) -> tuple[bool, str]:
     """Ask for one call, and say whether it came with the right argument."""
+    if not info.calls_tools:
+        return False, "Its server says that it cannot."
     question = f"How many pieces of the item {_ITEM} are in stock? Use the tool."
     try:
         answer = await client.answer(_ask(name, question, _STOCK))
