@@ -29,6 +29,11 @@ class Pace:
         self._over.set()
         self._thread.join()
 
+    @property
+    def stretch(self) -> float:
+        """How many times as long to wait for something that is to happen."""
+        return max(1.0, self.slowness / _USUAL)
+
     def allowance(self, seconds: float) -> float:
         """How much longer something may take that has `seconds` for its work, at the worst pace so far."""
         return seconds * max(0.0, self.slowness - _USUAL)

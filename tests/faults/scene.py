@@ -90,9 +90,9 @@ class Scene:
 
     def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE_S, *, deciding: bool = True) -> Any:
         """Wait until something holds, and let people decide meanwhile. Raises `Failed`."""
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not (found := holds()):
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + seconds * self.pace.stretch:
                 raise Failed(f"{what}: not within {seconds:g} s; {self.states()}")
             if deciding:
                 self.system.decide()
@@ -101,8 +101,10 @@ class Scene:
 
     def rest(self, seconds: float = PATIENCE_S) -> None:
         """Wait until every job is at rest. What is not is lost, and found by the inspection."""
-        deadline = time.monotonic() + seconds
-        while "open" in self.system.outcomes().values() and time.monotonic() < deadline:
+        began = time.monotonic()
+        while "open" in self.system.outcomes().values():
+            if time.monotonic() > began + seconds * self.pace.stretch:
+                return
             self.system.decide()
             time.sleep(0.1)
 
