@@ -1,0 +1,52 @@
+"""Whatever three workers, two people, a sweeper and the clock do to the ledger, in whatever order: its promises hold.
+
+Hypothesis plays long sequences of calls on runs (see `ledger_player.py`). The same ones are played each time:
+`LEDGER_SEED`, `LEDGER_EXAMPLES` and `LEDGER_STEPS` ask for others, as in
+
+    LEDGER_SEED=7 LEDGER_EXAMPLES=5000 LEDGER_STEPS=80 pytest -s tests/test_ledger_states.py
+
+What was played is printed, and of a failure the shortest sequence that shows it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.ledger_clock import stopped_ledger
+from tests.ledger_player import LedgerStates
+
+
+def play(url: str, examples: int, steps: int) -> None:
+    """Play examples on a ledger; says which."""
+    examples, steps = int(os.environ.get("LEDGER_EXAMPLES", examples)), int(os.environ.get("LEDGER_STEPS", steps))
+    begin = int(os.environ.get("LEDGER_SEED", 1))
+    print(f"LEDGER_SEED={begin} LEDGER_EXAMPLES={examples} LEDGER_STEPS={steps}")
+    plan = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    with stopped_ledger(url) as stopped:
+
+        @seed(begin)
+        def machine() -> LedgerStates:
+            return LedgerStates(stopped)
+
+        run_state_machine_as_test(machine, settings=plan)  # type: ignore[arg-type]
+
+
+@pytest.mark.timeout(0)
+def test_the_promises_of_the_ledger_hold_in_sqlite_whatever_happens_in_whatever_order(tmp_path: Path) -> None:
+    play(f"sqlite:///{tmp_path / 'ledger.db'}", 300, 40)
+
+
+@pytest.mark.timeout(0)
+def test_the_promises_of_the_ledger_hold_in_postgresql_whatever_happens_in_whatever_order(postgres_url: str) -> None:
+    play(postgres_url, 30, 40)
