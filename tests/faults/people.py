@@ -10,14 +10,14 @@ from kontora_workflows.ledger.runs import NotResumable
 
 from tests.faults.scene import Scene
 
-#: How often a run that failed is let go on.
-_PATIENCE = 3
+#: How often a run that failed is let go on, and how long people wait for the others, in seconds.
+_PATIENCE, _WAIT_S = 3, 120.0
 
 
 def tidy_up(scene: Scene, cancelled: Collection[str]) -> None:
     """Let everything end well but what was cancelled, and take note of what does not."""
     for _ in range(_PATIENCE):
-        scene.rest()
+        scene.rest(_WAIT_S)
         acted = [_looked_after(scene, run) for run in scene.system.runs()]
         if not any(acted):
             break

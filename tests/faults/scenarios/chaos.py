@@ -30,10 +30,11 @@ from tests.faults.scene import Scene, kill
 
 SECONDS = 60.0
 #: What is asked for, by weight.
-_JOBS = {"order": 5, "book-native-key": 2, "book-lookup": 2, "book-none": 1, "pause": 1, "read": 1}
+_JOBS = {"order": 4, "book-native-key": 2, "book-lookup": 3, "book-none": 2, "pause": 1, "read": 1}
 _ERP_FAULTS: tuple[dict[str, Any], ...] = (
     {"do": "drop"},
     {"do": "drop", "when": "after"},
+    {"do": "hang", "when": "after", "seconds": 4.0},
     {"do": "half", "when": "after"},
     {"do": "slow", "when": "after", "seconds": 1.0},
     {"do": "status", "status": 503},
@@ -159,7 +160,7 @@ class Monkey:
 
     def _worker(self) -> Program:
         ledger, broker = self._lines.get("ledger"), self._lines.get("broker")
-        more = {"KONTORA_DEAF_S": "4"}
+        more = {"KONTORA_DEAF_S": "8"}
         if ledger and broker:
             more["KONTORA_DATABASE_URL"] = ledger.url(str(self._scene.ledger))
             more["KONTORA_BROKER_URL"] = broker.url(str(self._scene.broker))
@@ -224,7 +225,8 @@ class Monkey:
         self._undo(self._chance.uniform(0.2, 2 * LEASE_S), lambda: setattr(line, "blackhole", False))
 
     def _erp(self) -> None:
-        faults = self._chance.choices(_ERP_FAULTS, k=self._chance.randint(1, 3))
+        kinds = self._chance.choices(_ERP_FAULTS, k=self._chance.randint(1, 3))
+        faults = [{**kind, "times": self._chance.randint(1, 4)} for kind in kinds]
         self.did["faults of the ERP"] += len(faults)
         self._erp_fails(faults)
 
