@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself; nothing but Python 3.11+ and make is needed.
 # Arguments are passed on: make demo ARGS=--json
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench faults systems clean
+.PHONY: help demo serve test check fix bench faults faults-peers systems clean
 
 BIN := .venv/bin
 ROOMS := connectors agents workflows worker api cli
@@ -40,11 +40,14 @@ bench: $(DEV) ## measure runs per second and memory; nothing is judged
 faults: $(DEV) ## break everything on purpose, and say what held
 	@$(BIN)/python -m tests.faults.run $(ARGS)
 
+faults-peers: $(DEV) ## put other systems under the same faults, in environments of their own
+	@$(BIN)/python -m tests.faults.peers.run $(ARGS)
+
 systems: $(DEV) ## run the workflow on systems from outside, such as Tryton
 	@$(BIN)/pytest tests/systems -m systems $(ARGS)
 
 clean: ## remove .venv, caches and builds; never your data
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two stamps, so that the demo does not wait for the tools of the tests.
