@@ -117,9 +117,9 @@ def model_talks_nonsense(scene: Scene) -> None:
 @fault("F27b", "the model fails for good: attempts end, with an error that says so; a person lets the runs go on")
 def model_fails_for_good(scene: Scene) -> None:
     scene.allowed = {"failed"}
-    whole: list[dict[str, Any]] = [{"do": "status", "status": 500}, {"do": "garbage"}, {"do": "hang", "seconds": 0.1}]
-    references = scene.submit(len(whole))
-    faults = zip(references, whole, strict=True)
+    lasting: list[dict[str, Any]] = [{"do": "status", "status": 500}, {"do": "garbage"}, {"do": "hang", "seconds": 0.1}]
+    references = scene.submit(len(lasting))
+    faults = zip(references, lasting, strict=True)
     scene.model_fails(*({**one, "match": reference, "times": _ALWAYS} for reference, one in faults))
     scene.worker()
     _rest_soon(scene)
