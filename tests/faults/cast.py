@@ -169,7 +169,7 @@ class Cast:
             if entry.kind == "tool.intended" and entry.key == unknown.key
             if (text := ledger.entries.payloads(run.id)[entry.seq])
         )
-        found = [e for e in read_diary(self._erp_diary) if e["what"] == "booked" and e["reference"] == wanted]
+        found = [e for e in read_diary(self._erp_diary, wanted) if e["what"] == "booked" and e["reference"] == wanted]
         result = {name: found[0][name] for name in ("number", "reference", "text")} if found else None
         try:
             ledger.runs.settle(run.id, unknown.key, done=bool(found), result=result, by="boss")

@@ -25,9 +25,12 @@ class Diary:
             os.fsync(self._file)
 
 
-def read_diary(path: Path) -> list[dict[str, Any]]:
-    """Every event in order. `at` is in milliseconds since 1970 UTC; a last line that a crash has cut is left out."""
+def read_diary(path: Path, holding: str = "") -> list[dict[str, Any]]:
+    """Every event in order, or those that hold some ASCII text. `at` is in milliseconds since 1970 UTC.
+
+    A last line that a crash has cut is left out.
+    """
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")[:-1]
-    return [json.loads(line) for line in lines]
+    return [json.loads(line) for line in lines if holding.encode() in line]

@@ -20,7 +20,8 @@ class Witness:
     @classmethod
     def of(cls, erp: Path, model: Path | None = None, prefix: str = "") -> Witness:
         """Read both diaries."""
-        events = [[e for e in read_diary(path) if e["reference"].startswith(prefix)] for path in (erp, model) if path]
+        paths = [path for path in (erp, model) if path]
+        events = [[e for e in read_diary(path, prefix) if e["reference"].startswith(prefix)] for path in paths]
         return cls(events[0], events[1] if model else [])
 
     def writes(self) -> dict[str, list[dict[str, Any]]]:
