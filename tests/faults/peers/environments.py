@@ -20,7 +20,12 @@ class NoEnvironment(Exception):
 
 def environment_of(name: str) -> Path:
     """The Python of a peer's environment, as its requirements are now. Raises `NoEnvironment`."""
-    place, wanted = ROOT / ".venv-peers" / name, FOLDER / name / "requirements.txt"
+    return environment(name, FOLDER / name / "requirements.txt")
+
+
+def environment(name: str, wanted: Path) -> Path:
+    """The Python of an environment for a file of requirements. Raises `NoEnvironment`."""
+    place = ROOT / ".venv-peers" / name
     stamp, python = place / _STAMP, place / "bin" / "python"
     if not stamp.exists() or stamp.read_text("utf-8") != wanted.read_text("utf-8"):
         print(f"making .venv-peers/{name} from {wanted.relative_to(ROOT)}", file=sys.stderr, flush=True)

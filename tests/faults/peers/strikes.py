@@ -1,4 +1,4 @@
-"""The faults of the comparison: what needs only processes, servers and lines. Their names are those of docs/faults.md."""
+"""The faults of the comparison: what needs only processes, servers and lines. Named as in docs/faults.md."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Tally:
     """Counts of jobs, then of writes; `recoveries` in seconds, `seconds` from the last strike to the last job's end.
 
     `done`: so it says, and both records are there. `false`: so it says, and one is missing. `told`: it says that the
-    job has failed or needs a person. `late`: it still had it in hand when time was over. `lost`: so had nobody.
+    job has failed or needs a person. `late`: it still had it in hand when time was over. `lost`: nobody had it.
     `duplicates`: records too many, by what the job books. `repeats`: writes sent again that may have been booked, and
     nobody had looked.
     """
@@ -48,17 +48,16 @@ def count_jobs(
     tally: Tally, references: Sequence[str], states: Mapping[str, State], booked: Mapping[str, int], held: int | None
 ) -> None:
     """Count how the jobs ended. `held`: how many the system still has in hand, by its own word."""
-    open_ = 0
     for reference in references:
         whole = all(booked.get(f"{reference}/{end}") for end in (BOOK, AGENT))
         state = states.get(reference)
         tally.done += state == "done" and whole
         tally.false += state == "done" and not whole
         tally.told += state in ("failed", "review", "stopped")
-        open_ += state in ("open", None)
     tally.jobs = len(references)
-    tally.late = open_ if held is None else min(open_, held)
-    tally.lost = open_ - tally.late
+    unfinished = sum(states.get(reference) == "open" for reference in references)
+    tally.late = unfinished if held is None else min(unfinished, held)
+    tally.lost = tally.jobs - tally.done - tally.false - tally.told - tally.late
 
 
 def count_writes(tally: Tally, events: Sequence[Mapping[str, Any]], references: Sequence[str]) -> None:
