@@ -313,3 +313,15 @@ def test_a_policy_that_changes_in_a_file_changes_the_schedule_in_place(here: Off
         assert one.policy["overlap"] == overlap
     keep_file_schedules(here.ledger, [], all_files=True)
     assert here.ledger.schedules.all() == []
+
+
+def test_of_many_missed_fires_those_before_the_last_day_are_recorded(here: Office) -> None:
+    now = hour_now(here)
+    ended = datetime.fromtimestamp(now / 1000, UTC).date() - timedelta(days=3)
+    found = at(here, schedule(here, "* * * * *", end=ended), now - 4 * DAY)
+    firing(here).fire(now)
+    after = int(datetime(ended.year, ended.month, ended.day, tzinfo=UTC).timestamp() * 1000) + DAY
+    fires = outcomes(here, found)
+    assert fires
+    assert all(fire < after for fire, _ in fires)
+    assert here.ledger.schedules.get(found.id).next_at is None

@@ -8,6 +8,7 @@ from kontora_agents.catalogue import catalogue
 from kontora_agents.catalogue.policy import LicencePolicy, Ruling, judge
 from kontora_agents.model import ModelInfo
 from kontora_agents.ollama_model import OllamaModel
+from kontora_agents.openai_model import OpenAIModel
 from kontora_agents.seams import ModelAnswer, ModelRequest
 
 log = logging.getLogger("kontora.models")
@@ -16,7 +17,7 @@ log = logging.getLogger("kontora.models")
 class LicensedModel:
     """An `OllamaModel` whose licence text is looked at before the first question."""
 
-    def __init__(self, model: OllamaModel, policy: LicencePolicy) -> None:
+    def __init__(self, model: OllamaModel | OpenAIModel, policy: LicencePolicy) -> None:
         self._model, self._policy = model, policy
         self._allowed: set[str] = set()
 

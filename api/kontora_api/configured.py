@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from urllib.parse import urlsplit
@@ -10,11 +11,13 @@ from kontora_agents.catalogue.policy import LicencePolicy
 from kontora_agents.errors import ModelError
 from kontora_agents.licensed_model import rule
 from kontora_agents.model import ModelInfo
+from kontora_agents.model_http import Deadlines
 from kontora_agents.model_server import ModelServer
+from kontora_agents.openai_model import OpenAIModel
 from kontora_connectors.registry import BrokenPlugin, UnknownKind, kinds
 from kontora_worker.doors import ConfiguredDoors
 from kontora_worker.model_records import ModelRecords
-from kontora_worker.settings import ModelSettings, Settings
+from kontora_worker.settings import ModelSettings, Settings, SettingsInvalid, read_secret
 from kontora_workflows.engine.ports import BindingMissing
 
 from kontora_api.system_documents import ConnectorHealth, Connectors, ConnectorSummary, KindDocument, ModelDocument
@@ -68,10 +71,15 @@ def _model(name: str, settings: ModelSettings, policy: LicencePolicy, records: M
             installed=[],
         )
     try:
-        found = ModelServer(settings.url, seconds=_PATIENCE_S).models()
-        installed = [records.correct(settings.url, model) for model in found]
-        detail, remark = _lacking(settings, installed, policy)
-    except ModelError as error:
+        if settings.server == "openai":
+            installed = asyncio.run(_served(settings))
+            detail, remark = _not_served(settings, installed), ""
+        else:
+            found = ModelServer(settings.url, seconds=_PATIENCE_S).models()
+            installed = [records.correct(settings.url, model) for model in found]
+            detail, remark = _lacking(settings, installed, policy)
+    except (ModelError, SettingsInvalid) as failure:
+        error = failure if isinstance(failure, ModelError) else ModelError(str(failure))
         installed, detail, remark = [], f"{error.message} {error.hint}".strip(), ""
     shown = _without_password(settings.url)
     return ModelDocument(
@@ -84,6 +92,23 @@ def _model(name: str, settings: ModelSettings, policy: LicencePolicy, records: M
         remark=remark,
         installed=installed,
     )
+
+
+async def _served(settings: ModelSettings) -> list[ModelInfo]:
+    """What an OpenAI-compatible server lists. Raises `ModelError`, `SettingsInvalid`."""
+    key = read_secret(settings.key.get_secret_value()) if settings.key else ""
+    deadlines = Deadlines(_PATIENCE_S, _PATIENCE_S, _PATIENCE_S)
+    async with OpenAIModel(settings.url, key=key, deadlines=deadlines, pause=0.1) as client:
+        return list((await client.models()).values())
+
+
+def _not_served(settings: ModelSettings, served: list[ModelInfo]) -> str:
+    """What keeps agents from working with this model, as far as a list of names tells."""
+    names = [model.name for model in served]
+    if settings.name in names:
+        return ""
+    said = ", ".join(names[:5]) or "none"
+    return f"{settings.name or 'no `name`'} is not what {settings.url} serves: {said}"
 
 
 def _lacking(settings: ModelSettings, installed: list[ModelInfo], policy: LicencePolicy) -> tuple[str, str]:

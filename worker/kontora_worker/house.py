@@ -78,7 +78,15 @@ class House:
     @cached_property
     def models(self) -> ConfiguredModels:
         """The configured models."""
-        return ConfiguredModels(self.settings.models, _rehearsal_url, self.settings.licences, self.model_records)
+        settings = self.settings
+        return ConfiguredModels(
+            settings.models,
+            _rehearsal_url,
+            settings.licences,
+            self.model_records,
+            external=settings.external_models,
+            secret=read_secret,
+        )
 
     @cached_property
     def celery(self):  # type: ignore[no-untyped-def]  # Celery has no types

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import get_args
 
 from kontora_agents.catalogue import catalogue
 from kontora_agents.catalogue.policy import LicencePolicy, Ruling, judge
-from kontora_agents.errors import ModelMissing, ModelUnsuitable
+from kontora_agents.errors import ModelMissing, ModelNotAllowed, ModelUnsuitable
 from kontora_agents.licensed_model import LicensedModel, rule
 from kontora_agents.model_server import ModelServer
 from kontora_agents.ollama_model import OllamaModel
+from kontora_agents.openai_model import OpenAIModel
+from kontora_connectors import DataClass, Zone
+from kontora_connectors.data_classes import HIGHEST
 from kontora_workflows.engine.ports import ChosenModel
 
 from kontora_worker.model_records import ModelRecords
 from kontora_worker.settings import ModelSettings
+from kontora_worker.zones import zone_of
 
 #: What a plan in the ledger calls the rehearsal server, whose port changes.
 REHEARSAL = "rehearsal"
@@ -29,10 +34,14 @@ class ConfiguredModels:
         rehearsal_url: Callable[[], str],
         policy: LicencePolicy,
         records: ModelRecords,
+        *,
+        external: bool = False,
+        secret: Callable[[str], str] = str,
     ) -> None:
         self._models, self._rehearsal_url = models, rehearsal_url
         self._policy, self._records = policy, records
-        self._clients: dict[str, OllamaModel] = {}
+        self._external, self._secret = external, secret
+        self._clients: dict[str, OllamaModel | OpenAIModel] = {}
 
     def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
         """The model for an agent. Raises `ModelError`."""
@@ -46,6 +55,10 @@ class ConfiguredModels:
         if settings.server == "rehearsal":
             script = f"@{settings.script}" if settings.script else ""
             return self.again(f"rehearsal/{workflow}/{agent}{script}", REHEARSAL)
+        if settings.server == "openai" and not settings.name:
+            raise ModelMissing(
+                f"No `name` is set under [models.{name}].", hint=f"`kontora doctor` lists what {settings.url} serves."
+            )
         return self.again(settings.name or self._first(settings.url, tools), settings.url)
 
     def _first(self, url: str, tools: bool) -> str:
@@ -69,8 +82,21 @@ class ConfiguredModels:
             url = self._rehearsal_url()
             return ChosenModel(self._client(url), name, server, True, self._limit(server))
         judge(self._policy, catalogue(), name, None).enforce()
+        settings = self._settings_of(server)
+        zone = settings.zone or zone_of(server, name)
+        if zone == "external" and not self._external:
+            raise ModelNotAllowed(
+                f"The model {name!r} at {server} is outside of the house, and such models are not asked here.",
+                hint="Name a model that runs here, or set external_models = true; `zone` corrects where a model is.",
+            )
         model = LicensedModel(self._client(server), self._policy)
-        return ChosenModel(model, name, server, False, self._limit(server))
+        may_hold = settings.may_hold or HIGHEST[zone]
+        return ChosenModel(model, name, server, False, self._limit(server), zone, may_hold)
+
+    def _settings_of(self, url: str) -> ModelSettings:
+        """The settings of a server: of all that name it, those that allow least."""
+        found = [one for one in self._models.values() if one.server != REHEARSAL and one.url == url]
+        return min(found, key=_allows, default=ModelSettings(url=url))
 
     def ruling(self, wanted: str | None) -> Ruling | None:
         """What the policy says about the model of an agent, as far as that is known without asking its server."""
@@ -84,8 +110,15 @@ class ConfiguredModels:
         ruling = self.ruling(wanted)
         return "" if ruling is None or ruling.allowed else f"{ruling.model} may not be used here: {ruling.why}"
 
-    def _client(self, url: str) -> OllamaModel:
-        return self._clients.setdefault(url, OllamaModel(url, corrected=partial(self._records.correct, url)))
+    def _client(self, url: str) -> OllamaModel | OpenAIModel:
+        if url not in self._clients:
+            settings = self._settings_of(url)
+            if settings.server == "openai":
+                key = self._secret(settings.key.get_secret_value()) if settings.key else ""
+                self._clients[url] = OpenAIModel(url, key=key, writes=settings.writes)
+            else:
+                self._clients[url] = OllamaModel(url, corrected=partial(self._records.correct, url))
+        return self._clients[url]
 
     async def aclose(self) -> None:
         """Close the connections that belong to the running event loop."""
@@ -100,3 +133,10 @@ class ConfiguredModels:
             if (REHEARSAL if model.server == REHEARSAL else model.url) == server
         }
         return min((limit for limit in places if limit is not None), default=None)
+
+
+def _allows(settings: ModelSettings) -> tuple[int, int]:
+    """How much settings of a model allow, as something to sort by."""
+    zone = settings.zone or zone_of(settings.url, settings.name)
+    held = settings.may_hold or HIGHEST[zone]
+    return get_args(DataClass).index(held), -get_args(Zone).index(zone)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from kontora_agents.catalogue.policy import LicencePolicy
-from kontora_connectors import ConnectorError
+from kontora_connectors import ConnectorError, DataClass, Zone
 from kontora_connectors.letter import ascii_address
 from kontora_connectors.smtp import Security, SmtpConfig
 from kontora_workflows.engine.ports import QUEUE
@@ -35,12 +35,25 @@ class SettingsInvalid(Exception):
 
 
 class ModelSettings(BaseModel):
-    """One model of `[models.NAME]`. `ollama` asks a server; `rehearsal` plays scripts (not a language model)."""
+    """One model of `[models.NAME]`.
+
+    `ollama` and `openai` say how its server is asked: by Ollama's protocol, or as vLLM, LM Studio, llama.cpp and hosted
+    services are. `rehearsal` plays scripts (not a language model).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    server: Literal["ollama", "rehearsal"] = "ollama"
-    url: str = Field("http://127.0.0.1:11434", description="where the Ollama server listens")
+    server: Literal["ollama", "openai", "rehearsal"] = "ollama"
+    url: str = Field("http://127.0.0.1:11434", description="where the server listens; openai: up to and with `/v1`")
+    key: SecretStr | None = Field(None, description="openai: bearer token, as a reference: env:NAME or file:/path")
+    writes: bool = Field(False, description="openai: tools are told in the prompt, for servers that take none")
+    zone: Zone | None = Field(
+        None, description="local, private or external; if left out, by its address (and `:cloud` of its name)"
+    )
+    may_hold: DataClass | None = Field(
+        None,
+        description="highest class it may be given; if left out: local personal, private confidential, external public",
+    )
     name: str = Field("", description="name of the model; empty: the first installed one that can call tools")
     limit: int | None = Field(None, ge=1, description="questions to its server at once, on all machines together")
     queue: QueueName = Field(QUEUE, description="where runs go whose next step asks it; see `queues`")
@@ -136,6 +149,7 @@ class Settings(BaseModel):
     deaf_s: float = Field(
         30.0, gt=0, description="a pool that takes none of the runs that have been due for so long is started anew"
     )
+    external_models: bool = Field(False, description="whether models outside of the house may be asked at all")
     connectors: dict[str, InstanceSettings] = Field(default_factory=dict)
     roles: dict[str, str] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)

@@ -74,11 +74,12 @@ class Firing:
         policy = SchedulePolicy.model_validate(schedule.policy)
         assert schedule.next_at is not None
         try:
-            due, following = fires_until(schedule.cron, schedule.timezone, schedule.next_at, now, _MOST)
+            first, last = bounds(policy, schedule.timezone)
+            until = min(now, last - 1)  # of many missed fires the newest are looked at: those that were still meant
+            due, following = fires_until(schedule.cron, schedule.timezone, schedule.next_at, until, _MOST)
         except ScheduleInvalid as error:
             log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
             return None
-        first, last = bounds(policy, schedule.timezone)
         chosen, missed = _chosen(policy, [at for at in due if first <= at < last], now)
         runs = {at: self._prepared(schedule, policy, at) for at in chosen}
         return _Ready(schedule, policy, runs, missed, following if following < last else None)
