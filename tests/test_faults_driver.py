@@ -191,7 +191,7 @@ def test_the_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("only", "pair", "sign"),
-    [("F24", "postgres", "lane-*/F24-*"), ("sweep order: freeze", "sqlite", "sweep-sqlite/trace-fan")],
+    [("F24", "postgres", "lane-*/F24-*"), ("sweep order: freeze", "sqlite", "sweep-sqlite/case*.db")],
 )
 def test_ctrl_c_leaves_no_process_and_no_folder(folder: Path, only: str, pair: str, sign: str) -> None:
     command = [sys.executable, "-m", "tests.faults.run", "--only", only, "--pair", pair]

@@ -32,7 +32,10 @@ _LONGEST_S = 1200.0
 
 
 class Sweep:
-    """The sweep on one ledger, under way from the beginning. Leaving the block ends it. Raises `Missing`."""
+    """The sweep on one ledger, under way from the beginning. Leaving the block ends it. Raises `Missing`.
+
+    `only` are parts of names of cases; what names a story (`order: kill at`) is looked for in every level.
+    """
 
     def __init__(self, pair: str, only: list[str], folder: Path, plugin: Path, level: str) -> None:
         self._pair, self._folder, self._began = pair, folder, time.monotonic()
@@ -40,6 +43,7 @@ class Sweep:
         folder.mkdir()
         with ExitStack() as stack:
             hall = Hall(folder, plugin, stack)
+            level = "exhaustive" if only and all(":" in word for word in only) else level
             given = {"folder": folder, "erp": hall.erp, "model": hall.model, "verdicts": self._verdicts, "level": level}
             arguments = [part for name, value in given.items() for part in (f"--{name}", str(value))]
             arguments += [part for word in only for part in ("--only", word)]
