@@ -76,14 +76,15 @@ def slow_model(scene: Scene) -> None:
     drip = {"do": "drip", "seconds": 2 * LEASE_S + 1}
     scene.model_fails(*for_ever, *({**drip, "match": one} for one in patient))
     scene.rest()
-    scene.must(not scene.report().recoveries, "I10", "a lease was lost while its holder was alive")
+    kept = not scene.report().recoveries or scene.pace.stretch > 1  # a heart that gets no processor does not beat
+    scene.must(kept, "I10", "a lease was lost while its holder was alive")
     for one in patient:
         scene.must(scene.outcome(one) == "done", "I1", f"{one} had time, and is {scene.outcome(one)}")
     _step_timed_out(scene, hurried)
     run = scene.system.run(due)
     late = ((run.finished_at or 0) - (run.deadline_at or 0)) / 1000
     scene.must(run.state == "timed_out", "I8", f"{due} passed its deadline and is {run.state}")
-    scene.must(late < _LATE_S, "I8", f"{due} ended {late:.1f} s after its deadline")
+    scene.must(late < _LATE_S + scene.pace.allowance(_LATE_S), "I8", f"{due} ended {late:.1f} s after its deadline")
     _asks_nothing_more(scene, both)
 
 
@@ -275,7 +276,8 @@ def _step_timed_out(scene: Scene, reference: str) -> None:
     scene.must((run.state, code) == ("failed", "step_timeout"), "I8", f"{reference} is {run.state}: {run.error}")
     started = next(e.at for e in _entries(scene, run) if e.kind == "step.started" and e.key == "agent")
     took = ((run.finished_at or 0) - started) / 1000
-    scene.must(took < _STEP_S + _LATE_S, "I8", f"the step of {reference} took {took:.1f} s, not {_STEP_S:g} s")
+    in_time = took < _STEP_S + _LATE_S + scene.pace.allowance(_LATE_S)
+    scene.must(in_time, "I8", f"the step of {reference} took {took:.1f} s, not {_STEP_S:g} s")
 
 
 def _asks_nothing_more(scene: Scene, references: Sequence[str]) -> None:
