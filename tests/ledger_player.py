@@ -85,7 +85,8 @@ class LedgerStates(RuleBasedStateMachine):
         if not good and due and not late:
             self._claim(due[0], WORKERS[0])
             good = self.hands[-1:]
-        return data.draw(st.sampled_from(self.hands if late or not good else good), label="hand")
+        taken = [hand for hand in self.hands if hand not in good and self.book.runs[hand.run].state == "running"]
+        return data.draw(st.sampled_from((taken or self.hands) if late or not good else good), label="hand")
 
     def _good(self, hand: Hand) -> bool:
         return self.book.holds(hand.run, hand.fence)
@@ -111,9 +112,6 @@ class LedgerStates(RuleBasedStateMachine):
         line = Line(run_id, due_at, due_at + deadline_ms if deadline_ms else None, parent)
         self.book.runs[run_id] = line
         return line
-
-    def _some_run(self) -> bool:
-        return bool(self.book.runs)
 
     def _some_hand(self) -> bool:
         return bool(self.hands)
@@ -151,7 +149,6 @@ class LedgerStates(RuleBasedStateMachine):
             self.book.keys[key] = (run.id, request)
             self._new(run.id)
 
-    @precondition(_some_run)
     @rule(data=st.data(), step=st.sampled_from("ab"))
     def retry_from(self, data: st.DataObject, step: str) -> None:
         line = self._line(data)
@@ -165,7 +162,6 @@ class LedgerStates(RuleBasedStateMachine):
 
     # --- working -----------------------------------------------------------------------------------------------------
 
-    @precondition(_some_run)
     @rule(data=st.data(), worker=st.sampled_from(WORKERS))
     def claim(self, data: st.DataObject, worker: str) -> None:
         due = [line for line in self.book.runs.values() if self.book.due(line)]
@@ -188,9 +184,20 @@ class LedgerStates(RuleBasedStateMachine):
         return Hand(run.id, claim.fence, run.wakes, head_of(claim), asked, children)
 
     @precondition(_some_hand)
+    @rule(data=st.data(), worker=st.sampled_from(WORKERS))
+    def take_over(self, data: st.DataObject, worker: str) -> None:
+        """A worker is frozen for longer than its lease, and another one takes its run; then it goes on."""
+        hand = self._hand(data)
+        self.pass_time(LEASE_MS + 1)
+        self._claim(self.book.runs[hand.run], worker)
+        self._beat(hand)
+
+    @precondition(_some_hand)
     @rule(data=st.data())
     def heartbeat(self, data: st.DataObject) -> None:
-        hand = self._hand(data)
+        self._beat(self._hand(data))
+
+    def _beat(self, hand: Hand) -> None:
         line, good = self.book.runs[hand.run], self._good(hand)
         answer = self.ledger.runs.heartbeat(hand.run, hand.fence, LEASE_MS)
         assert answer == ((line.cancel_requested_at is not None) if good else None)
@@ -406,7 +413,6 @@ class LedgerStates(RuleBasedStateMachine):
         self.ledger.runs.request_cancel(line.id, by="Anna")
         self.book.cancel(line.id)
 
-    @precondition(_some_run)
     @rule(data=st.data())
     def resume(self, data: st.DataObject) -> None:
         stopped = [one for one in self.book.runs.values() if one.state in ("failed", "timed_out", "needs_review")]
@@ -414,7 +420,6 @@ class LedgerStates(RuleBasedStateMachine):
         with _refused_unless(self.book.resume(line)):
             self.ledger.runs.resume(line.id, by="Anna")
 
-    @precondition(_some_run)
     @rule(data=st.data(), key=st.sampled_from(CALLS), done=st.booleans())
     def settle(self, data: st.DataObject, key: str, done: bool) -> None:
         reviewed = [one for one in self.book.runs.values() if one.state == "needs_review" and key in one.said]
@@ -468,7 +473,7 @@ class LedgerStates(RuleBasedStateMachine):
             if all(line.state in AT_REST for line in self.book.runs.values()):
                 break
             self.pass_time(4 * ASK_MS)
-            self.sweep()
+            self.expire()
             for line in [line for line in self.book.runs.values() if self.book.due(line)]:
                 if self.book.due(line) and (hand := self._claim(line, "last")) is not None:
                     self._finish(hand, "succeeded")
