@@ -12,7 +12,7 @@ from tests.faults.peers.contender import CONTENDERS
 from tests.faults.peers.environments import FOLDER, versions
 from tests.faults.peers.run import document, main
 from tests.faults.peers.strikes import STRIKES
-from tests.faults.peers.tally import Tally, count_jobs, count_writes, recoveries
+from tests.faults.peers.tally import Tally, count_jobs, count_recoveries, count_writes
 from tests.faults.scenarios import scenarios
 
 PEERS = sorted({one.folder for one in CONTENDERS if one.folder})
@@ -65,10 +65,12 @@ def test_a_job_is_done_when_it_says_so_and_both_records_are_there() -> None:
 
 def test_a_recovery_is_timed_from_a_call_that_was_under_way() -> None:
     answered = {"what": "answered", "reference": f"{JOB}/book", "at": 1500.0}
-    events = [asked("book", 1000.0), answered, asked("agent", 4000.0)]
-    assert list(recoveries(events, [JOB], [1200.0])) == [2.8]
-    assert list(recoveries(events, [JOB], [2000.0])) == []
-    assert list(recoveries(events, [JOB], [5000.0])) == []
+    looked = {"what": "looked up", "reference": "", "key": "k", "at": 3000.0}
+    events = [asked("book", 1000.0), answered, looked, asked("agent", 4000.0)]
+    for moment, found in ((1200.0, (1, [1.8])), (2000.0, (0, [])), (5000.0, (1, []))):
+        tally = Tally()
+        count_recoveries(tally, events, [JOB], [moment])
+        assert (tally.hit, tally.recoveries) == found
 
 
 # --- the table ----------------------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from threading import Event, Thread
 
 from tests.faults.diary import read_diary
 from tests.faults.hall import Hall
+from tests.faults.pace import Pace
 from tests.faults.peers.contender import Contender
 from tests.faults.peers.peer import Peer
 from tests.faults.peers.stage import Over, Stage, staged
 from tests.faults.peers.strikes import Strike
-from tests.faults.peers.tally import Tally, count_jobs, count_writes, recoveries
+from tests.faults.peers.tally import Tally, count_jobs, count_recoveries, count_writes
 from tests.faults.place import install_plugin
 from tests.faults.program import Silent
 from tests.faults.scene import Failed
@@ -92,19 +93,20 @@ def _all(
 
 def _one(hall: Hall, contender: Contender, strike: Strike, chance: random.Random, over: Event, tally: Tally) -> None:
     name = f"{contender.name}-{strike.name}"
-    with staged(hall, contender, name, hall.folder / strike.name, chance, over) as stage:
+    with Pace() as pace, staged(hall, contender, name, hall.folder / strike.name, chance, over) as stage:
         try:
             strike.play(stage)
         except Failed as error:
             tally.notes.append(f"broken off: {error} (logs: {hall.folder / strike.name})")
         _count(stage, tally)
+        tally.slowness = round(pace.slowness, 1)
 
 
 def _count(stage: Stage, tally: Tally) -> None:
     states, seconds = stage.rest()
     held = stage.system.held() if isinstance(stage.system, Peer) else None
     count_jobs(tally, stage.references, states, stage.witness().booked(), held)
-    count_writes(tally, read_diary(stage.hall.erp_diary), stage.references)
-    asked = [*stage.witness().erp, *stage.witness().model]
-    tally.recoveries = [round(one, 2) for one in recoveries(asked, stage.references, stage.struck)]
+    erp, model = read_diary(stage.hall.erp_diary), read_diary(stage.hall.model_diary)
+    count_writes(tally, erp, stage.references)
+    count_recoveries(tally, [*erp, *model], stage.references, stage.struck)
     tally.seconds = round(seconds, 1)

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from tests.faults.bound import CONFIDENCE, upper_bound
 from tests.faults.peers.tally import AGENT, BOOK, Tally
 
-_FORM = "{:16} {:5} {:>4} {:>5} {:>6} {:>5} {:>5} {:>5}  {:>7} {:>8} {:>7}  {:>9} {:>7}  {}"
-HEAD = _FORM.format(
-    "system", "fault", "jobs", "done", "told", "late", "lost", "false", "dup key", "dup find", "repeats", "recovery",
-    "seconds", "",
-).rstrip()  # fmt: skip
+_FORM = "{:15} {:5} {:>4} {:>4} {:>4} {:>4} {:>4} {:>5}  {:>7} {:>8} {:>7}  {:>4} {:>8} {:>7} {:>4}  {}"
+_NAMES = ("system", "fault", "jobs", "done", "told", "late", "lost", "false", "dup key", "dup find", "repeats", "hit")
+HEAD = _FORM.format(*_NAMES, "recovery", "seconds", "slow", "").rstrip()
 
 
 def line(tally: Tally) -> str:
     """A system under one fault."""
     words = tally.not_run or "; ".join([tally.words, *tally.notes])
-    return _row(tally, tally.fault, f"{tally.seconds:.0f}", words)
+    return _row(tally, tally.fault, f"{tally.seconds:.0f}", f"{tally.slowness:.0f}x", words)
 
 
 def totals(tallies: Sequence[Tally]) -> Iterator[str]:
@@ -25,14 +23,14 @@ def totals(tallies: Sequence[Tally]) -> Iterator[str]:
     for name in dict.fromkeys(tally.system for tally in tallies):
         mine = [tally for tally in tallies if tally.system == name and not tally.not_run]
         if mine:
-            yield _row(summed(mine), "all", "-", _bounds(mine))
+            yield _row(summed(mine), "all", "-", "-", _bounds(mine))
 
 
 def summed(tallies: Sequence[Tally]) -> Tally:
     """The sum of some tallies."""
     total = Tally(system=tallies[0].system if tallies else "")
     for one in tallies:
-        for name in ("jobs", "done", "false", "told", "late", "lost", "writes", "repeats"):
+        for name in ("jobs", "done", "false", "told", "late", "lost", "writes", "repeats", "hit"):
             setattr(total, name, getattr(total, name) + getattr(one, name))
         total.duplicates = {end: count + one.duplicates[end] for end, count in total.duplicates.items()}
         total.recoveries += one.recoveries
@@ -57,8 +55,8 @@ def _bounds(tallies: Sequence[Tally]) -> str:
     return f"not done: {jobs:.1%} of jobs, twice: {records:.1%} of records at most, with {CONFIDENCE:.0%}"
 
 
-def _row(tally: Tally, fault: str, seconds: str, words: str) -> str:
+def _row(tally: Tally, fault: str, seconds: str, slow: str, words: str) -> str:
     recovery = f"{max(tally.recoveries):.1f} s" if tally.recoveries else "-"
     jobs = (tally.jobs, tally.done, tally.told, tally.late, tally.lost, tally.false)
     writes = (tally.duplicates[BOOK], tally.duplicates[AGENT], tally.repeats)
-    return _FORM.format(tally.system, fault, *jobs, *writes, recovery, seconds, words)
+    return _FORM.format(tally.system, fault, *jobs, *writes, tally.hit, recovery, seconds, slow, words)

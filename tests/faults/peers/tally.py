@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +19,8 @@ class Tally:
     `done`: so it says, and both records are there. `false`: so it says, and one is missing. `told`: it says that the
     job has failed or needs a person. `late`: it still had it in hand when time was over. `lost`: nobody had it.
     `duplicates`: records too many, by what the job books. `repeats`: writes sent again that may have been booked, and
-    nobody had looked.
+    nobody had looked. `hit`: calls that were under way at a strike. `slowness`: how many times as long as on an idle
+    machine work took.
     """
 
     system: str = ""
@@ -33,9 +34,11 @@ class Tally:
     lost: int = 0
     writes: int = 0
     repeats: int = 0
+    hit: int = 0
     duplicates: dict[str, int] = field(default_factory=lambda: {BOOK: 0, AGENT: 0})
     recoveries: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    slowness: float = 1.0
     notes: list[str] = field(default_factory=list)
     not_run: str = ""
 
@@ -84,21 +87,26 @@ def count_writes(tally: Tally, events: Sequence[Mapping[str, Any]], references: 
         tally.duplicates[end] -= len(there)
 
 
-def recoveries(
-    events: Sequence[Mapping[str, Any]], references: Sequence[str], struck: Sequence[float]
-) -> Iterator[float]:
-    """Seconds from a strike until a job whose call was not answered then asks a foreign system for something again.
+def count_recoveries(
+    tally: Tally, events: Sequence[Mapping[str, Any]], references: Sequence[str], struck: Sequence[float]
+) -> None:
+    """Count the calls that were under way at a strike, and time until their jobs ask a foreign system again.
 
-    `events` are those of both diaries. A job that does not go on is counted as late or lost, and not here.
+    `events` are those of both diaries; to look whether a record is there is to ask. A job that does not go on is
+    counted as late or lost.
     """
+    keys = {event["key"]: event["reference"] for event in events if event["what"] == "asked" and event.get("key")}
     for reference in references:
-        mine = [one for one in events if str(one["reference"]).startswith(f"{reference}/")]
+        mine = [
+            one for one in events if str(one["reference"] or keys.get(one.get("key"), "")).startswith(f"{reference}/")
+        ]
         mine.sort(key=lambda one: float(one["at"]))
         for moment in struck:
             before = [one["what"] for one in mine if one["at"] <= moment and one["what"] in ("asked", "answered")]
-            after = [one["at"] for one in mine if one["at"] > moment and one["what"] in ("asked", "read")]
-            if before and before[-1] == "asked" and after:
-                yield (after[0] - moment) / 1000
+            after = [one["at"] for one in mine if one["at"] > moment and one["what"] in ("asked", "read", "looked up")]
+            if before and before[-1] == "asked":
+                tally.hit += 1
+                tally.recoveries += [round((after[0] - moment) / 1000, 2)] if after else []
 
 
 def _ends(references: Sequence[str], end: str) -> set[str]:
