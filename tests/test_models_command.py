@@ -194,6 +194,16 @@ def test_a_bench_is_scored_by_what_was_done_and_kept_with_the_weights(kontora: T
         assert "in `kontora models bench` here" in own
 
 
+def test_what_is_no_ollama_is_said(kontora: Typed) -> None:
+    text = '[models.default]\nserver = "openai"\nurl = "http://127.0.0.1:9/v1"\nname = "m"\n'
+    (kontora.folder / "kontora.toml").write_text(text, encoding="utf-8")
+    said = kontora("models", "probe")
+    assert said.exit_code == 4
+    assert "The server of 'default' is not Ollama." in said.stderr
+    (kontora.folder / "kontora.toml").write_text('[models.plays]\nserver = "rehearsal"\n', encoding="utf-8")
+    assert "it plays scripts" in kontora("models", "bench", "plays").stderr
+
+
 # --- the policy where it counts -----------------------------------------------------------------------------------
 
 

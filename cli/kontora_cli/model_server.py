@@ -33,7 +33,7 @@ class Meant:
 
 
 def meant(house: House, name: str | None, url: str | None) -> Meant:
-    """The model that somebody means. Raises `CliError` for a rehearsal, which is no language model."""
+    """The model that somebody means. Raises `CliError` for a rehearsal, and for a server that is not Ollama."""
     models = house.settings.models
     settings = models.get(name or "default")
     if settings is None or (url and not name):
@@ -45,6 +45,12 @@ def meant(house: House, name: str | None, url: str | None) -> Meant:
             return Meant("", (url or _OLLAMA).rstrip("/"))
         what, why = f"{name!r} is not a language model.", "kontora.toml says that it is a rehearsal: it plays scripts."
         raise CliError(CONFIGURATION, "rehearsal", what, why, "Name a model as Ollama calls it, e.g. qwen3:8b.")
+    if settings.server != "ollama" and not url:
+        what = f"The server of {name or 'default'!r} is not Ollama."
+        why = (
+            f"kontora.toml says that it is {settings.server}; models are fetched, compared and tried over Ollama only."
+        )
+        raise CliError(CONFIGURATION, "not_ollama", what, why, "Name an Ollama server with --url.")
     return Meant(settings.name, (url or settings.url).rstrip("/"))
 
 
