@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import product
 from typing import Any, Literal
 
 from kontora_agents.rehearsal.misbehaving.scenario import PERSISTENCE, Scenario
+
+from bench.models.worlds import ORDERS, World
 
 Protocol = Literal["ollama", "openai"]
 PROTOCOLS: tuple[Protocol, ...] = ("ollama", "openai")
@@ -23,13 +25,14 @@ VERDICTS: tuple[Verdict, ...] = ("passed", "right_error", "needless_error", "sil
 
 @dataclass(frozen=True)
 class Case:
-    """What is played. `run` tells it from all others."""
+    """What is played, in which world. `run` tells it from all others."""
 
     scenario: Scenario
     persistence: str
     protocol: Protocol
     stream: bool
     run: str
+    world: World = ORDERS
 
     @property
     def model(self) -> str:
@@ -53,60 +56,60 @@ class End:
 
 @dataclass(frozen=True)
 class Result:
-    """A case and its verdict; `writes` are all that the run wrote, `extra` those beyond the one asked for."""
+    """A case and its verdict; `written` is all that the run wrote, `extra` how many records beyond the right one."""
 
     case: Case
     end: End
     verdict: Verdict
-    writes: int
     extra: int
-    orders: list[dict[str, Any]] = field(default_factory=list)
+    written: list[dict[str, Any]] = field(default_factory=list)
 
 
-def cases(
-    scenarios: Mapping[str, Scenario], protocols: Sequence[Protocol], words: Sequence[str] = ()
-) -> Iterator[Case]:
-    """Every case whose name holds one of the words (all, if there are none)."""
-    ways = product(scenarios.values(), PERSISTENCE, protocols, (True, False))
-    for number, (scenario, persistence, protocol, stream) in enumerate(ways):
-        case = Case(scenario, persistence, protocol, stream, f"{number}")
-        if not words or any(word in case.name for word in words):
-            yield case
+def cases(scenarios: Iterable[Scenario]) -> list[Case]:
+    """Scenarios in every way there is to play them."""
+    ways = product(scenarios, PERSISTENCE, PROTOCOLS, (True, False))
+    return [Case(*way, f"{number}") for number, way in enumerate(ways)]
 
 
-def judge(case: Case, end: End, orders: list[dict[str, Any]], right: Sequence[bool]) -> Result:
-    """Say what came of a case. `right` says for each order whether it is what was asked for."""
-    good, extra = sum(right), len(orders) - min(1, sum(right))
+def judge(case: Case, end: End, written: list[dict[str, Any]], right: Sequence[bool]) -> Result:
+    """Say what came of a case. `right` says for each record whether it is what was asked for."""
+    good, extra = sum(right), len(written) - min(1, sum(right))
     expected = getattr(case.scenario.expect, case.persistence)
     verdict: Verdict
     if end.how == "hang":
         verdict = "hang"
     elif end.how == "answer":
-        sound = good == 1 and extra == 0 and _reports(end.text, orders[0]) and not _forbidden(case, end.text)
+        sound = good == 1 and extra == 0 and _reports(case, end.text, written[0]) and not _forbidden(case, end.text)
         verdict = "passed" if sound else "silent"
     elif extra:
         verdict = "wrong_write"
     else:
         verdict = "needless_error" if expected == "done" else "right_error"
-    return Result(case, end, verdict, len(orders), extra, orders)
+    return Result(case, end, verdict, extra, written)
 
 
-def _reports(text: str, order: dict[str, Any]) -> bool:
-    """Whether an answer names the order and its total, in any spelling."""
-    if order["order_id"] not in text:
+def _reports(case: Case, text: str, record: dict[str, Any]) -> bool:
+    """Whether an answer names the record and its total, in any spelling."""
+    made, total = str(record[case.world.kind.made]), Decimal(str(record[case.world.kind.total]))
+    if made not in text:
         return False
-    rest, total = text.replace(order["order_id"], ""), Decimal(order["total"])
-    return any(_number(figure) == total for figure in re.findall(r"\d[\d\s.,\u00a0\u202f]*\d|\d", rest))
+    rest = text.replace(made, "")
+    return any(total in _readings(figure) for figure in (*_GROUPED.findall(rest), *_ALONE.findall(rest)))
 
 
-def _number(text: str) -> Decimal | None:
-    plain = re.sub(r"[\s\u00a0\u202f]", "", text).rstrip(".,")
+#: A figure whose thousands may stand apart, and one that ends at the next space.
+_GROUPED, _ALONE = re.compile(r"\d+(?:[ .,\u00a0\u202f]\d+)*"), re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def _readings(figure: str) -> set[Decimal]:
+    """The numbers that a figure may stand for: its last mark parts decimals or thousands."""
+    plain = re.sub(r"[ \u00a0\u202f]", "", figure)
     point = max(plain.rfind("."), plain.rfind(","))
-    whole = re.sub(r"[.,]", "", plain[:point]) if point >= 0 else plain
-    try:
-        return Decimal(f"{whole}.{plain[point + 1 :]}" if point >= 0 else whole)
-    except InvalidOperation:
-        return None
+    digits = re.sub(r"[.,]", "", plain)
+    if point < 0:
+        return {Decimal(digits)}
+    decimals = len(plain) - point - 1
+    return {Decimal(digits).scaleb(-decimals)} | ({Decimal(digits)} if decimals == 3 else set())
 
 
 def _forbidden(case: Case, text: str) -> bool:

@@ -4,71 +4,117 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import sys
 import tempfile
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kontora_agents.rehearsal.misbehaving.model import MisbehavingModels
 from kontora_agents.rehearsal.misbehaving.scenario import load_scenarios
 from kontora_agents.rehearsal.misbehaving.server import serve as serve_models
-from kontora_agents.rehearsal.misbehaving.work import Work
 
-from bench.models.case import VERDICTS, Result, cases
-from bench.models.contest import Contestant, Player, play
+from bench.models import table
+from bench.models.case import Case, Result, cases
+from bench.models.contest import Contest, Contestant
+from bench.models.contestants import NAMES, contestants
 from bench.models.erp import serve as serve_erp
+from bench.models.mutants import mutants
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def contestants() -> list[Contestant]:
-    """Everybody who may play."""
-    here = {"PYTHONPATH": str(ROOT)}
-    return [Contestant("Kontora", [sys.executable, "-m", "bench.models.kontora_side"], ("ollama",), here)]
-
-
-def main() -> int:
-    """Play and print. Exit code 0 whatever came out: nothing is judged here."""
-    parser = argparse.ArgumentParser(prog="bench/models/run.py", description=(__doc__ or "").partition("\n")[0])
+def options() -> argparse.ArgumentParser:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(prog="make bench-models", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--contestant", action="append", default=[], metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="cases with it in their name")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every result as JSON")
-    parser.add_argument("--verbose", action="store_true", help="print every case that did not pass")
-    given = parser.parse_args()
-    scenarios, work = load_scenarios(sorted(SCENARIOS.glob("*.yaml"))), Work()
+    parser.add_argument("--quick", action="store_true", help="persistence once, streamed")
+    parser.add_argument("--mutants", type=int, default=0, metavar="N", help="play N mutated scenarios too")
+    parser.add_argument("--seed", type=int, default=1, help="for the mutants; the same seed gives the same")
+    parser.add_argument("--lanes", type=int, default=3, metavar="N", help="how many cases are played side by side")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything into a file")
+    parser.add_argument("--verbose", action="store_true", help="print every case that is not good")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: it was played, whatever came out. 2: the options are wrong."""
+    given = options().parse_args(arguments)
+    unknown = [word for word in given.contestant if word.lower() not in {name.lower() for name in NAMES}]
+    if unknown:
+        print(
+            f"make bench-models: nobody is called {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr
+        )
+        return 2
+    scenarios = list(load_scenarios(sorted(SCENARIOS.glob("*.yaml"))).values())
+    everything = {"named": _wanted(cases(scenarios), given)}
+    if given.mutants:
+        everything["mutants"] = _wanted(mutants(scenarios, given.mutants, given.seed), given)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} processors", flush=True)
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kontora-bench-"))
-        erp = stack.enter_context(serve_erp(work))
-        models = stack.enter_context(serve_models(MisbehavingModels(scenarios, work)))
-        for one in contestants():
-            with Player(one, Path(folder) / f"{one.name}.log") as player:
-                wanted = cases(scenarios, one.protocols, given.only)
-                results = list(_told(play(player, wanted, models, erp), given.verbose))
-            print(_table(one.name, player.about, results))
-            if given.json:
-                given.json.write_text(json.dumps([_document(result) for result in results], indent=1), "utf-8")
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kontora-bench-")))
+        erp = stack.enter_context(serve_erp())
+        models = MisbehavingModels({case.scenario.id: case.scenario for all_ in everything.values() for case in all_})
+        contest = Contest(stack.enter_context(serve_models(models)), erp, folder, given.lanes)
+        ready = dict(_introduced(contest, contestants(given.contestant)))
+        results = {title: _played(contest, ready, played, given.verbose) for title, played in everything.items()}
+    for title, found in results.items():
+        heading = f"{title}, seed {given.seed}" if title == "mutants" else title
+        print("", heading, *table.totals(found), "", f"{table.LEGEND}; worst at once, twice, always", sep="\n")
+        print(*table.matrix(found), sep="\n", flush=True)
+    if given.json is not None:
+        text = json.dumps(_document(given.seed, ready, results), indent=1, ensure_ascii=False)
+        given.json.write_text(text + "\n", encoding="utf-8")
     return 0
 
 
-def _told(results: Any, verbose: bool) -> Any:
-    for result in results:
-        if verbose and result.verdict not in ("passed", "right_error"):
-            print(f"{result.verdict:<14} {result.case.name:<44} {result.end.text[:160]}", flush=True)
-        yield result
+def _introduced(contest: Contest, everybody: Iterator[Contestant]) -> Iterator[tuple[str, tuple[Contestant, Any]]]:
+    """Those who can play, with what they say of themselves; who cannot is named with the reason."""
+    for one in everybody:
+        try:
+            if one.missing:
+                raise RuntimeError(one.missing)
+            about = contest.about(one)
+        except RuntimeError as error:
+            print(f"{one.name}: does not play: {error}", flush=True)
+            continue
+        print(f"{one.name}: {', '.join(f'{word} {text}' for word, text in about.items())}", flush=True)
+        yield one.name, (one, about)
 
 
-def _document(result: Result) -> dict[str, Any]:
-    return {"case": result.case.name, **asdict(result.end), "verdict": result.verdict, "writes": result.writes}
+def _wanted(everything: list[Case], given: argparse.Namespace) -> list[Case]:
+    """The cases that the options ask for."""
+    quick = [one for one in everything if not given.quick or (one.stream and one.persistence == "once")]
+    return [one for one in quick if not given.only or any(word in one.name for word in given.only)]
 
 
-def _table(name: str, about: dict[str, str], results: list[Result]) -> str:
-    counts = Counter(result.verdict for result in results)
-    said = ", ".join(f"{word} {text}" for word, text in about.items())
-    good = counts["passed"] + counts["right_error"]
-    lines = [f"{name} ({said}): {len(results)} cases, {good / max(1, len(results)):.1%} passed or right error"]
-    lines += [f"  {verdict:<15} {counts[verdict]:>5}" for verdict in VERDICTS]
-    lines += [f"  {'duplicates':<15} {sum(result.extra for result in results):>5}"]
-    return "\n".join(lines)
+def _played(
+    contest: Contest, ready: dict[str, tuple[Contestant, Any]], wanted: list[Case], verbose: bool
+) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    order = {case.name: place for place, case in enumerate(wanted)}
+    for name, (contestant, _) in ready.items():
+        results = []
+        for result in contest.play(contestant, wanted):
+            results.append(result)
+            if verbose and result.verdict not in ("passed", "right_error"):
+                print(f"{name}: {result.verdict} {result.case.name}: {result.end.text[:160]!r}", flush=True)
+        found[name] = sorted(results, key=lambda result: order[result.case.name])
+    return found
+
+
+def _document(
+    seed: int, ready: dict[str, tuple[Contestant, Any]], results: dict[str, dict[str, list[Result]]]
+) -> dict[str, Any]:
+    document: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat(), "seed": seed, "contestants": {}}
+    for name, (_, about) in ready.items():
+        document["contestants"][name] = {"about": about}
+        for title, found in results.items():
+            rows = [table.document(result) for result in found[name]]
+            document["contestants"][name][title] = {"totals": table.counts(found[name]), "cases": rows}
+    return document

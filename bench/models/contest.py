@@ -8,37 +8,33 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from kontora_agents.rehearsal.misbehaving.server import MisbehavingServer
 
-from bench.models.case import Case, End, Protocol, Result, judge
+from bench.models.case import Case, End, Result, judge
 from bench.models.erp import Erp
 from bench.models.side import Order
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 #: Nobody gets more time for a case, in seconds, nor more turns.
 PATIENCE_S = 30.0
 STEPS = 12
 
-TASK = (
-    "Customer C-1042 has ordered goods for 1250.50 EUR; the order is due on 2026-12-01. Look the customer up, create "
-    "the sales order, then say the id of the order and its total."
-)
-INSTRUCTIONS = "You enter sales orders. Use the tools; never invent ids or amounts."
-
 
 @dataclass(frozen=True)
 class Contestant:
-    """Who plays: a command, and the protocols it speaks. `missing` says how to get what it needs."""
+    """Who plays, and its command. `missing` says why it cannot, if it cannot."""
 
     name: str
     command: list[str]
-    protocols: tuple[Protocol, ...]
-    environment: Mapping[str, str]
     missing: str = ""
 
 
@@ -61,7 +57,7 @@ class Player:
         with self._log.open("ab") as stream:
             self._process = subprocess.Popen(
                 self._contestant.command,
-                env={**os.environ, **self._contestant.environment},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
@@ -112,22 +108,72 @@ class Player:
         return said
 
 
-def play(player: Player, cases: Iterable[Case], models: MisbehavingServer, erp: Erp) -> Iterator[Result]:
-    """Play cases one after the other."""
-    for case in cases:
+_Ended = SimpleQueue[Result | Exception | None]
+
+
+class Contest:
+    """The servers of a contest; it plays cases to a contestant, some side by side."""
+
+    def __init__(self, models: MisbehavingServer, erp: Erp, folder: Path, lanes: int) -> None:
+        self._models, self._erp, self._folder, self._lanes = models, erp, folder, lanes
+
+    def about(self, contestant: Contestant) -> dict[str, str]:
+        """Its versions and settings. Raises `RuntimeError` if it does not start."""
+        with Player(contestant, self._folder / f"{contestant.name}.log") as player:
+            return player.about
+
+    def play(self, contestant: Contestant, cases: Iterable[Case]) -> Iterator[Result]:
+        """Play cases; the results come as they end."""
+        waiting, ended = deque(cases), _Ended()
+        lanes = [Thread(target=self._lane, args=(contestant, n, waiting, ended)) for n in range(self._lanes)]
+        for lane in lanes:
+            lane.start()
+        try:
+            for _ in lanes:
+                while (result := ended.get()) is not None:
+                    if isinstance(result, Exception):
+                        raise result
+                    yield result
+        finally:
+            waiting.clear()
+            for lane in lanes:
+                lane.join()
+
+    def _lane(
+        self,
+        contestant: Contestant,
+        number: int,
+        waiting: deque[Case],
+        ended: _Ended,
+    ) -> None:
+        try:
+            with Player(contestant, self._folder / f"{contestant.name}-{number}.log") as player:
+                while True:
+                    try:
+                        case = waiting.popleft()
+                    except IndexError:
+                        return
+                    ended.put(self._one(player, case))
+        except Exception as error:  # it is raised where the results are awaited
+            ended.put(error)
+        finally:
+            ended.put(None)
+
+    def _one(self, player: Player, case: Case) -> Result:
         run = f"{case.run}-{time.monotonic_ns()}"
-        case = Case(case.scenario, case.persistence, case.protocol, case.stream, run)
+        case = replace(case, run=run)
         padding = ("These are notes on earlier orders; they do not matter here. " * 1000)[: case.scenario.padding]
         order = Order(
-            models.url,
-            case.model,
-            case.protocol,
-            case.stream,
-            f"{erp.url}/{run}",
-            f"{TASK} {padding}".strip(),
-            INSTRUCTIONS,
-            STEPS,
+            server=self._models.url,
+            model=case.model,
+            protocol=case.protocol,
+            stream=case.stream,
+            erp=self._erp.open(run, case.world),
+            task=f"{case.world.task} {padding}".strip(),
+            instructions=case.world.instructions,
+            steps=STEPS,
+            world=case.world.kind.name,
         )
         end = player.play(order)
-        orders = erp.orders.get(run, [])
-        yield judge(case, end, orders, [erp.is_right(one) for one in orders])
+        written = list(self._erp.written.get(run, []))
+        return judge(case, end, written, [self._erp.is_right(run, one) for one in written])

@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 import tempfile
 from datetime import date
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.model_http import Deadlines
 from kontora_agents.ollama_model import OllamaModel
-from kontora_connectors import Config, Connector, Invalid, Record, Unavailable, read, write
+from kontora_agents.openai_model import OpenAIModel
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.ledger import Ledger, tables
@@ -25,74 +24,26 @@ from kontora_workflows.loader import load_workflow
 from kontora_workflows.starting import Start, start_run
 from sqlalchemy import update
 
-from bench.models.side import Order, Refused, call, serve
+from bench.models.kontora_systems import SYSTEMS, System
+from bench.models.side import Order, serve
 
 _DEADLINES = Deadlines(connect=2.0, first_byte=2.0, total=6.0)
 _FILE = """
 apiVersion: kontora/v1
-name: orders
-title: An order
+name: entry
+title: An entry
 deadline: 20s
-roles: {{erp: {{kind: bench-orders}}}}
+roles: {{erp: {{kind: {kind}}}}}
 inputs: {{task: {{type: string}}}}
 agents:
   clerk:
     instructions: {instructions}
-    tools: [erp.get_customer, erp.create_order]
+    tools: [{tools}]
     limits: {{turns: {steps}}}
     grounding: fail
 steps:
   - {{id: work, agent: clerk, with: {{task: "${{{{ inputs.task }}}}"}}}}
 """
-
-
-class Customer(Record):
-    customer_id: str
-    name: str
-    credit_limit: Decimal
-
-
-class Created(Record):
-    order_id: str
-    total: Decimal
-    currency: str
-
-
-class Orders(Connector[Config], kind="bench-orders"):
-    """The ERP of one run."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(Config(), instance="erp")
-        self._url = url
-
-    @read
-    def get_customer(self, customer_id: str) -> Customer:
-        """Look a customer up by id."""
-        return Customer.model_validate(self._called("get_customer", {"customer_id": customer_id}))
-
-    @write(idempotency="native_key")
-    def create_order(
-        self,
-        customer_id: str,
-        amount: Decimal,
-        currency: Literal["EUR", "USD", "RUB"],
-        due_date: date,
-        note: str | None = None,
-        *,
-        key: str,
-    ) -> Created:
-        """Create a sales order."""
-        given = {"customer_id": customer_id, "amount": amount, "currency": currency, "due_date": due_date}
-        record = self._called("create_order", given | ({"note": note} if note else {}), key)
-        return Created.model_validate({name: record[name] for name in ("order_id", "total", "currency")})
-
-    def _called(self, tool: str, arguments: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-        try:
-            return call(self._url, tool, arguments, key)
-        except Refused as refused:
-            raise Invalid(str(refused)) from None
-        except OSError as error:
-            raise Unavailable("The ERP does not answer.", detail=repr(error)) from error
 
 
 class _Nobody:
@@ -106,21 +57,21 @@ class _Door:
     """The only connector, and the only model."""
 
     def __init__(self, order: Order) -> None:
-        self._orders = Orders(order.erp)
+        self._system = SYSTEMS[order.world][0](order.erp)
         self._model = _client(order)
         self._name, self._server = order.model, order.server
 
     def bind(self, roles: dict[str, dict[str, str | None]], given: dict[str, str]) -> dict[str, str]:
         return dict.fromkeys(roles, "erp")
 
-    def open(self, instance: str) -> Orders:
-        return self._orders
+    def open(self, instance: str) -> System:
+        return self._system
 
     def limit(self, instance: str) -> int | None:
         return None
 
-    def kind(self, instance: str) -> type[Orders]:
-        return Orders
+    def kind(self, instance: str) -> type[System]:
+        return type(self._system)
 
     def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
         return ChosenModel(self._model, self._name, self._server, False)
@@ -132,13 +83,15 @@ class _Door:
         await self._model.aclose()
 
 
-def _client(order: Order) -> OllamaModel:
+def _client(order: Order) -> OllamaModel | OpenAIModel:
+    if order.protocol == "openai":
+        return OpenAIModel(f"{order.server}/v1", deadlines=_DEADLINES, stream=order.stream, pause=0.05)
     return OllamaModel(order.server, deadlines=_DEADLINES, stream=order.stream, pause=0.05)
 
 
 def _work(order: Order) -> str:
     """Let a run go to its rest; the person who is asked says yes. Raises `RuntimeError` with what the user reads."""
-    door, workflow = _Door(order), load_workflow(_FILE.format(**_quoted(order)), source="orders.yaml")
+    door, workflow = _Door(order), load_workflow(_FILE.format(**_quoted(order)), source="entry.yaml")
     with tempfile.TemporaryDirectory(prefix="kontora-bench-") as folder:
         ledger = Ledger(f"sqlite:///{Path(folder) / 'ledger.db'}")
         engine = Engine(ledger, door, door, _Nobody(), AutogenRunner(), "bench")
@@ -153,7 +106,9 @@ def _work(order: Order) -> str:
 
 
 def _quoted(order: Order) -> dict[str, Any]:
-    return {"instructions": json.dumps(order.instructions), "steps": order.steps}
+    tools = ", ".join(f"erp.{tool}" for tool in SYSTEMS[order.world][1])
+    instructions = json.dumps(order.instructions, ensure_ascii=False)
+    return {"kind": f"bench-{order.world}", "tools": tools, "instructions": instructions, "steps": order.steps}
 
 
 def _at_rest(ledger: Ledger, engine: Engine, run: Run) -> Run:

@@ -20,7 +20,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be done. `steps` is the most turns that a framework may take."""
+    """What is to be done. `steps` is the most turns that a framework may take, `world` names the tools."""
 
     server: str
     model: str
@@ -30,6 +30,7 @@ class Order:
     task: str
     instructions: str
     steps: int
+    world: str
 
 
 class Refused(Exception):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kontora_agents.rehearsal.misbehaving.scenario import PERSISTENCE, Reply, Scenario, WireCall
-from kontora_agents.rehearsal.misbehaving.work import Work
+from kontora_agents.rehearsal.misbehaving.work import Stage
 
 _AS_IT_IS = Reply()
 
@@ -26,37 +26,50 @@ class Said:
 
 
 class MisbehavingModels:
-    """Models by name: `SCENARIO/PERSISTENCE/RUN`. How often each went wrong is counted per name."""
+    """Models by name: `SCENARIO/PERSISTENCE/RUN`. How often each went wrong is counted per name and fault."""
 
-    def __init__(self, scenarios: dict[str, Scenario], work: Work | None = None) -> None:
-        self.scenarios, self.work = scenarios, work or Work()
-        self._wrong: Counter[str] = Counter()
+    def __init__(self, scenarios: dict[str, Scenario]) -> None:
+        self.scenarios = scenarios
+        self._wrong: Counter[tuple[str, int]] = Counter()
         self.asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def scenario(self, model: str) -> Scenario | None:
         """The scenario of a model; None if there is no such model. A tag, as Ollama adds one, says nothing."""
-        id_, persistence, *_ = [*model.removesuffix(":latest").split("/"), ""]
+        id_, persistence = _parts(model)
         return self.scenarios.get(id_) if persistence in PERSISTENCE else None
 
     def say(self, model: str, messages: list[dict[str, Any]], offered: list[str]) -> Said:
         """The next answer of a model that there is."""
-        scenario, stage = self.scenario(model), self.work.stage(messages)
+        scenario = self.scenario(model)
         assert scenario is not None
-        name, arguments = self.work.call(stage, offered)
-        with self._lock:
-            self.asked[model] += 1
-            wrong = stage == scenario.stage and self._wrong[model] < PERSISTENCE[model.split("/")[1]]
-            self._wrong[model] += wrong
-        if wrong:
-            reply = scenario.reply
+        work = scenario.work
+        stage, right = work.stage(messages), work.answer(messages)
+        name, arguments = work.call(stage, offered)
+        reply = self._fault(model, scenario, stage)
+        if reply is not None:
             calls = [_wire(call, name, arguments) for call in reply.calls]
-            right = self.work.answer(messages)
             texts = [_filled(text or "", name, arguments, right) for text in (reply.text, reply.thinking)]
             return Said(texts[0], texts[1], calls, reply, wrong=True)
         if stage != "answer" and offered:
             return Said(calls=[(name, arguments)])
-        return Said(self.work.answer(messages))
+        return Said(right)
+
+    def _fault(self, model: str, scenario: Scenario, stage: Stage) -> Reply | None:
+        """What goes wrong now, if anything does; it is counted."""
+        lasts = PERSISTENCE[_parts(model)[1]]
+        with self._lock:
+            self.asked[model] += 1
+            for place, fault in enumerate(scenario.faults):
+                if fault.stage == stage and self._wrong[model, place] < lasts:
+                    self._wrong[model, place] += 1
+                    return fault.reply
+        return None
+
+
+def _parts(model: str) -> tuple[str, str]:
+    id_, persistence, *_ = [*model.removesuffix(":latest").split("/"), ""]
+    return id_, persistence
 
 
 def _wire(call: WireCall, name: str, arguments: dict[str, Any]) -> tuple[str, Any]:

@@ -10,9 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kontora_agents.errors import RehearsalMismatch
+from kontora_agents.rehearsal.misbehaving.work import Stage, Work
 
-#: Where in its work the model goes wrong: at its first call, at the call that writes, or at its last word.
-Stage = Literal["read", "write", "answer"]
 #: How often it goes wrong before it does what it should.
 PERSISTENCE = {"once": 1, "twice": 2, "always": 1_000_000}
 
@@ -48,6 +47,13 @@ class Reply(_Part):
     counted: int | None = Field(None, description="tokens of the prompt that the server says it read")
 
 
+class Fault(_Part):
+    """What goes wrong next, and where."""
+
+    stage: Stage = "write"
+    reply: Reply
+
+
 class Expected(_Part):
     """The right end for each persistence: the work is done, an error says what is wrong, or either."""
 
@@ -65,10 +71,17 @@ class Scenario(_Part):
     sources: list[str] = Field(min_length=1, description="where it was seen; `synthetic` if nowhere")
     stage: Stage = "write"
     reply: Reply
+    then: list[Fault] = Field(default_factory=list, description="faults that come after the first has had its turns")
+    work: Work = Field(default_factory=Work, description="the tools and the arguments that are right")
     tools: bool = Field(True, description="false: the server says that the model cannot call tools")
     padding: int = Field(0, description="characters of further text in the task")
     expect: Expected = Field(default_factory=Expected)
     never: list[str] = Field(default_factory=list, description="patterns that must not be in what the user reads")
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Everything that goes wrong, in order."""
+        return [Fault(stage=self.stage, reply=self.reply), *self.then]
 
 
 def load_scenarios(files: Iterable[Path]) -> dict[str, Scenario]:

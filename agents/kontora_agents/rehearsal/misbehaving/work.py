@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from kontora_agents.rehearsal.misbehaving.scenario import Stage
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Where in its work the model goes wrong: at its first call, at the call that writes, or at its last word.
+Stage = Literal["read", "write", "answer"]
+_ORDER = {"customer_id": "C-1042", "amount": "1250.50", "currency": "EUR", "due_date": "2026-12-01"}
 
 
-@dataclass(frozen=True)
-class Work:
-    """Read one record, write another, report on it.
+class Work(BaseModel):
+    """Read one record, write another, report on it."""
 
-    `read` and `write` are the tools (by the end of the name under which they are offered), `shows` are fields that only
-    a good result of each has; `report` is a template over the fields of the written record.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    read: str = "get_customer"
-    write: str = "create_order"
-    read_arguments: dict[str, Any] = field(default_factory=lambda: {"customer_id": "C-1042"})
-    write_arguments: dict[str, Any] = field(
-        default_factory=lambda: {
-            "customer_id": "C-1042",
-            "amount": "1250.50",
-            "currency": "EUR",
-            "due_date": "2026-12-01",
-        }
+    read: str = Field("get_customer", description="the tool that reads, by the end of the name it is offered under")
+    write: str = Field("create_order", description="the tool that writes, likewise")
+    read_arguments: dict[str, Any] = Field(default_factory=lambda: {"customer_id": "C-1042"})
+    write_arguments: dict[str, Any] = Field(default_factory=_ORDER.copy)
+    read_shows: str = Field("credit_limit", description="a field that only a good result of the reading tool has")
+    write_shows: str = Field("order_id", description="a field that only a good result of the writing tool has")
+    report: str = Field(
+        "The order {order_id} was created; its total is {total} {currency}.",
+        description="template over the fields of the written record",
     )
-    read_shows: str = "credit_limit"
-    write_shows: str = "order_id"
-    report: str = "The order {order_id} was created; its total is {total} {currency}."
 
     def stage(self, messages: list[dict[str, Any]]) -> Stage:
         """How far a conversation has come, judged by the results that its tools gave."""
@@ -77,10 +74,17 @@ def _record(content: Any) -> dict[str, Any] | None:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         return None
-    try:
-        value = json.loads(text[start : end + 1])
-    except ValueError:
-        return None
+    value = _read(text[start : end + 1])
     while isinstance(value, dict) and isinstance(value.get("result"), dict):
         value = value["result"]
     return value if isinstance(value, dict) else None
+
+
+def _read(text: str) -> Any:
+    """JSON, or a record as Python prints one: a model reads both."""
+    for reader in (json.loads, ast.literal_eval):
+        try:
+            return reader(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None
