@@ -250,7 +250,7 @@ class Book:
             return False
         line.said[key] = "settled" if done else "settled_not"
         line.meant = [one for one in line.meant if one != key]
-        line.state, line.due_at, line.head_seq = "queued", self.now, line.head_seq + 2
+        line.state, line.due_at, line.deadline_at, line.head_seq = "queued", self.now, None, line.head_seq + 2
         line.free()
         return True
 

@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.run import Failure
 
+from tests.ledger_book import begun
 from tests.ledger_clock import stopped_ledger
 from tests.ledger_player import LedgerStates
 
@@ -50,3 +53,14 @@ def test_the_promises_of_the_ledger_hold_in_sqlite_whatever_happens_in_whatever_
 @pytest.mark.timeout(0)
 def test_the_promises_of_the_ledger_hold_in_postgresql_whatever_happens_in_whatever_order(postgres_url: str) -> None:
     play(postgres_url, 30, 40)
+
+
+def test_a_settled_run_goes_on_though_its_deadline_passed_while_it_waited_for_a_person(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
+    head = begun(ledger, deadline_ms=-1)
+    ledger.entries.append(head, "tool.intended", "post", {"tool": "erp.post", "instance": "erp", "effect": "write"})
+    ledger.entries.append(head, "tool.unknown", "post", {"tool": "erp.post", "instance": "erp"})
+    ledger.runs.finish(head, "needs_review", failure=Failure("outcome_unknown", "Nobody knows."))
+    assert ledger.runs.settle(head.run_id, "post", done=True, result={}, by="boss").state == "queued"
+    assert ledger.runs.overdue() == []
+    ledger.close()

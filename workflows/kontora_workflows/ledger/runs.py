@@ -321,7 +321,8 @@ class Runs:
         """Say how a write of unknown outcome ended, as a person looked it up, and queue the run again.
 
         `done`: the record is there, `result` (plain JSON) is what the call would have answered. Otherwise it is made
-        again under the same key. Raises `UnknownRun`, `NotResumable` when there is no such unknown write.
+        again under the same key. A deadline is over with, as after `resume`: the run waited for the person.
+        Raises `UnknownRun`, `NotResumable` when there is no such unknown write.
         """
         with self._database.write("tool.settled") as connection:
             run = self._get(connection, run_id)
@@ -332,7 +333,7 @@ class Runs:
                 raise NotResumable(f"Run {run_id} ({run.state}) has no write {key!r} whose outcome is unknown.")
             body = {"done": done, "by": by}
             self._entries.append_fact(connection, run_id, "tool.settled", key, body, payload={"result": result})
-            columns = {"state": "queued", "error": None, "due_at": Now(), **_FREE}
+            columns = {"state": "queued", "error": None, "deadline_at": None, "due_at": Now(), **_FREE}
             self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
             return self._get(connection, run_id)
 
