@@ -16,7 +16,7 @@ from tests.faults.row import HARNESS, Row
 from tests.faults.scenarios import Scenario
 
 #: No scenario takes longer, in seconds.
-LONGEST_S = 300.0
+LONGEST_S = 600.0
 
 
 class Lane:
