@@ -113,19 +113,16 @@ class LedgerStates(RuleBasedStateMachine):
         self.book.runs[run_id] = line
         return line
 
-    def _some_hand(self) -> bool:
-        return bool(self.hands)
-
     def _few_cancelled(self) -> bool:
         return 3 * sum(line.cancel_requested_at is not None for line in self.book.runs.values()) < len(self.book.runs)
 
-    def _some_question(self) -> bool:
-        return bool(self.book.questions)
-
     @initialize()
     def begin(self) -> None:
-        self.create(None, 0)
-        self.create(DEADLINE_MS, 0)
+        for deadline_ms in (None, DEADLINE_MS):
+            self.create(deadline_ms, 0)
+        for line, people in zip(list(self.book.runs.values()), (1, 2), strict=True):
+            if hand := self._claim(line, WORKERS[people]):
+                self._ask(hand, people, ASK_MS)
 
     # --- beginning ---------------------------------------------------------------------------------------------------
 
@@ -183,7 +180,6 @@ class LedgerStates(RuleBasedStateMachine):
         asked, children = self.book.pending(run.id), self.book.open_children(run.id)
         return Hand(run.id, claim.fence, run.wakes, head_of(claim), asked, children)
 
-    @precondition(_some_hand)
     @rule(data=st.data(), worker=st.sampled_from(WORKERS))
     def take_over(self, data: st.DataObject, worker: str) -> None:
         """A worker is frozen for longer than its lease, and another one takes its run; then it goes on."""
@@ -192,7 +188,6 @@ class LedgerStates(RuleBasedStateMachine):
         self._claim(self.book.runs[hand.run], worker)
         self._beat(hand)
 
-    @precondition(_some_hand)
     @rule(data=st.data())
     def heartbeat(self, data: st.DataObject) -> None:
         self._beat(self._hand(data))
@@ -204,7 +199,6 @@ class LedgerStates(RuleBasedStateMachine):
         if good:
             line.lease_until = self.book.now + LEASE_MS
 
-    @precondition(_some_hand)
     @rule(data=st.data(), step=st.sampled_from("ab"))
     def finish_step(self, data: st.DataObject, step: str) -> None:
         """A note: it is written with the next entry, or lost."""
@@ -214,7 +208,6 @@ class LedgerStates(RuleBasedStateMachine):
             self.ledger.entries.note(hand.head, "step.finished", step, {}, payload=payload, state={"attempts": 1})
             hand.notes.append(step)
 
-    @precondition(_some_hand)
     @rule(data=st.data(), key=st.sampled_from(CALLS))
     def intend(self, data: st.DataObject, key: str) -> None:
         hand = self._hand(data)
@@ -228,7 +221,6 @@ class LedgerStates(RuleBasedStateMachine):
         body = {"tool": f"erp.{key}", "instance": "erp", "effect": "write", **more}
         self.ledger.entries.append(hand.head, kind, key, body, payload={"arguments": {}})
 
-    @precondition(_some_hand)
     @rule(data=st.data(), outcome=st.sampled_from(["ok", "failed", "unknown"]))
     def say_outcome(self, data: st.DataObject, outcome: str) -> None:
         hand = self._hand(data)
@@ -243,7 +235,6 @@ class LedgerStates(RuleBasedStateMachine):
             line.said[key] = outcome
             line.meant = [one for one in line.meant if one != key]
 
-    @precondition(_some_hand)
     @rule(data=st.data(), state=st.sampled_from(["failed", "succeeded", "timed_out", "cancelled"]))
     def finish(self, data: st.DataObject, state: str) -> None:
         hand = self._hand(data)
@@ -259,7 +250,6 @@ class LedgerStates(RuleBasedStateMachine):
         if self._may(hand, lambda: self.ledger.runs.finish(hand.head, end, failure=failure, output={"steps": {}})):
             self.book.finish(line, end)
 
-    @precondition(_some_hand)
     @rule(data=st.data(), failed=st.booleans())
     def put_back(self, data: st.DataObject, failed: bool) -> None:
         hand = self._hand(data)
@@ -271,7 +261,6 @@ class LedgerStates(RuleBasedStateMachine):
         if self._may(hand, lambda: self.ledger.runs.put_back(hand.head, delay_ms=2_000, failure=failure)):
             self.book.put_back(line, 2_000, failed=failed)
 
-    @precondition(_some_hand)
     @rule(data=st.data(), what=st.sampled_from(["timer", "resource", "approval", "children"]))
     def wait(self, data: st.DataObject, what: str) -> None:
         """A worker waits for what it saw when it took the run: it may have come since."""
@@ -287,7 +276,6 @@ class LedgerStates(RuleBasedStateMachine):
         if self._may(hand, leave):
             self.book.leave(self.book.runs[hand.run], hand.wakes, what, until, resource)
 
-    @precondition(_some_hand)
     @rule(data=st.data())
     def start_child(self, data: st.DataObject) -> None:
         hand, born = self._hand(data), list[str]()
@@ -303,12 +291,14 @@ class LedgerStates(RuleBasedStateMachine):
             self._new(born[0], parent=hand.run)
             hand.children.add(born[0])
 
-    @precondition(_some_hand)
     @rule(data=st.data(), resource=st.sampled_from(list(LIMITS)))
     def take_slot(self, data: st.DataObject, resource: str) -> None:
-        hand, limit = self._hand(data), LIMITS[resource]
-        taken = self.book.takes(resource, limit, hand.run, hand.fence)
-        assert self.ledger.slots.take(resource, limit, hand.run, hand.fence) == taken
+        """All that is due is taken, and everybody asks for the same resource."""
+        for line in [line for line in self.book.runs.values() if self.book.due(line)]:
+            self._claim(line, WORKERS[0])
+        for hand in [self._hand(data), *(hand for hand in self.hands if self._good(hand))]:
+            place = (resource, LIMITS[resource], hand.run, hand.fence)
+            assert self.ledger.slots.take(*place) == self.book.takes(*place)
 
     @precondition(lambda self: bool(self.book.places))
     @rule(data=st.data())
@@ -319,10 +309,11 @@ class LedgerStates(RuleBasedStateMachine):
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
-    @precondition(_some_hand)
     @rule(data=st.data(), people=st.sampled_from([1, 2]), expires_in_ms=st.sampled_from([ASK_MS, 4 * ASK_MS]))
     def ask(self, data: st.DataObject, people: int, expires_in_ms: int) -> None:
-        hand = self._hand(data)
+        self._ask(self._hand(data), people, expires_in_ms)
+
+    def _ask(self, hand: Hand, people: int, expires_in_ms: int) -> None:
         key = f"ask{sum(one.run == hand.run for one in self.book.questions.values())}"
         request = Request(key, "May it?", "erp.post", "erp", {}, digest({}), True, expires_in_ms, people)
         if self._may(hand, lambda: self.ledger.approvals.request(hand.head, hand.run, request)):
@@ -332,7 +323,6 @@ class LedgerStates(RuleBasedStateMachine):
             self.book.questions[made.id] = Question(made.id, hand.run, key, people, now, now + expires_in_ms)
             hand.asked.add(made.id)
 
-    @precondition(_some_question)
     @rule(
         data=st.data(),
         decision=st.sampled_from(["approved", "approved", "rejected"]),
@@ -355,7 +345,6 @@ class LedgerStates(RuleBasedStateMachine):
         else:
             assert expected in ("agreed", "decided")
 
-    @precondition(lambda self: self.book.questions and self.hands)
     @rule(data=st.data())
     def use(self, data: st.DataObject) -> None:
         """A worker makes the call that was allowed: the yes is spent with the intent, or neither is written."""
