@@ -76,7 +76,7 @@ def prove(planned: Plan, document: Document) -> None:
     with _interruptible(), _folder(document) as folder, closing(_rows(planned, document, folder)) as rows:
         for row in rows:
             document.rows.append(row)
-            print(table.line(row), flush=True)
+            print(table.line(row), *table.findings(row), sep="\n", flush=True)
     document.seconds = time.monotonic() - began
     print("", *table.promises(document), "", *table.wrong(document), sep="\n")
     if document.bad:

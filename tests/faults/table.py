@@ -47,11 +47,16 @@ def wrong(document: Document) -> Iterator[str]:
         yield f"not run: {row.name} on {row.pair}: {row.not_run}"
     for row in document.bad:
         yield f"{row.verdict}: {row.name} on {row.pair}: {row.words}"
-        yield from (f"    {one.invariant} {one.where}: {one.why}" for one in row.findings[:_MOST])
-        if len(row.findings) > _MOST:
-            yield f"    and {len(row.findings) - _MOST} more"
+        yield from findings(row)
         for word in row.again[:_MOST]:
             yield f"    again: {again(document, row, word)}"
+
+
+def findings(row: Row) -> Iterator[str]:
+    """What was wrong, in lines below its row."""
+    yield from (f"    {one.invariant} {one.where}: {one.why}" for one in row.findings[:_MOST])
+    if len(row.findings) > _MOST:
+        yield f"    and {len(row.findings) - _MOST} more"
 
 
 def again(document: Document, row: Row, word: str) -> str:
