@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, TurnLeft
+from kontora_agents.seams import ModelAnswer, ModelRequest, Repair, ToolAnswer, ToolCall, TurnLeft
 
 Tools = dict[str, Callable[..., Any]]
 
@@ -32,6 +32,7 @@ class MemorySeams:
         self.leave_at = leave_at
         self.leaving = False
         self.sent: list[int] = []
+        self.repairs: dict[int, list[Repair]] = {}
         self.made: list[tuple[int, int, str]] = []
         self.overlaps = 0
         self._inside = 0
@@ -50,6 +51,9 @@ class MemorySeams:
         self.journal.asked[turn] = (request, answer)
         return answer
 
+    async def repaired(self, turn: int, repairs: list[Repair]) -> None:
+        self.repairs[turn] = repairs
+
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
         if (turn, position) in self.journal.called:
             return self.journal.called[turn, position][1]
@@ -62,6 +66,8 @@ class MemorySeams:
         return answer
 
     async def _make(self, call: ToolCall) -> ToolAnswer:
+        if call.problem:
+            return ToolAnswer(content=call.problem, is_error=True)
         if call.name not in self.tools:
             return ToolAnswer(content=f"There is no tool {call.name}.", is_error=True)
         self.overlaps += self._inside

@@ -84,12 +84,8 @@ def _assistant(agent: AgentDefinition, name: str, client: ChatClient, toolbox: T
     )
 
 
-def _last_text(client: ChatClient) -> str:
-    return next((answer.text for answer in reversed(client.answers) if answer.text), "")
-
-
 def _unfounded(client: ChatClient, agent: AgentDefinition, evidence: Callable[[], list[str]]) -> list[Ungrounded]:
-    return check(_last_text(client), [agent.instructions, *evidence()])
+    return check(client.text, [agent.instructions, *evidence()])
 
 
 def _ask_again(ungrounded: list[Ungrounded]) -> str:
@@ -104,7 +100,7 @@ def _ask_again(ungrounded: list[Ungrounded]) -> str:
 def _outcome(client: ChatClient, toolbox: Toolbox, model_name: str, ungrounded: list[Ungrounded]) -> AgentOutcome:
     usage = client.total_usage()
     return AgentOutcome(
-        text=_last_text(client),
+        text=client.text,
         turns=len(client.answers),
         tool_calls=toolbox.made,
         prompt_tokens=usage.prompt_tokens,

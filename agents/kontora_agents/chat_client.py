@@ -1,4 +1,4 @@
-"""AutoGen's model client over the seams: it converts, counts turns, and keeps the typed error that AutoGen loses."""
+"""AutoGen's model client over the seams: it converts, asks again, counts turns, and keeps the errors AutoGen loses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
 from kontora_agents.definition import Limits
+from kontora_agents.dialogue import Dialogue
 from kontora_agents.model import Model
-from kontora_agents.seams import Message, ModelAnswer, ModelRequest, Seams, ToolCall, ToolSpec
+from kontora_agents.reading.understanding import Understood
+from kontora_agents.seams import Message, ModelAnswer, Seams, ToolCall, ToolSpec
 from kontora_agents.tokens import estimate_request
 from kontora_agents.toolbox import Toolbox
 
@@ -34,7 +36,8 @@ class LimitReached(Exception):
 class ChatClient(ChatCompletionClient):
     """The model of one agent's run, as AutoGen sees it.
 
-    `stopped` holds what ended the run early: `TurnLeft`, a `ModelError`, `LimitReached`, or what else the seams raised.
+    `text` is what it said last. `stopped` holds what ended the run early: `TurnLeft`, a `ModelError`, `LimitReached`,
+    or what else the seams raised.
     """
 
     def __init__(
@@ -42,11 +45,12 @@ class ChatClient(ChatCompletionClient):
     ) -> None:
         self._model = model
         self._name = model_name
-        self._tools = list(tools)
         self._seams = seams
         self._toolbox = toolbox
         self._limits = limits
+        self._dialogue = Dialogue(tools)
         self.answers: list[ModelAnswer] = []
+        self.text = ""
         self.stopped: Exception | None = None
 
     async def create(
@@ -69,23 +73,30 @@ class ChatClient(ChatCompletionClient):
     async def _create(self, messages: Sequence[LLMMessage]) -> CreateResult:
         if self._toolbox.failure is not None:
             raise self._toolbox.failure
-        if len(self.answers) >= self._limits.turns:
-            raise LimitReached
-        request = self._request(messages)
-        answer = await self._seams.ask(len(self.answers), request, self._model.answer)
-        self.answers.append(answer)
-        self._stop_before_calls_that_nobody_would_read(answer)
-        self._toolbox.expect(answer.calls)
-        return _result(answer)
-
-    def _request(self, messages: Sequence[LLMMessage]) -> ModelRequest:
         converted = [message for wire in messages for message in _messages(wire)]
-        return ModelRequest(model=self._name, messages=converted, tools=self._tools)
+        self._dialogue.withhold(self._toolbox.worn, converted)
+        while True:
+            if len(self.answers) >= self._limits.turns:
+                raise LimitReached
+            turn, request = len(self.answers), self._dialogue.request(self._name, converted)
+            answer = await self._seams.ask(turn, request, self._model.answer)
+            self.answers.append(answer)
+            understood = self._dialogue.hear(answer, turn, converted, last=turn + 1 >= self._limits.turns)
+            if understood is not None:
+                return await self._said(understood, answer, turn)
 
-    def _stop_before_calls_that_nobody_would_read(self, answer: ModelAnswer) -> None:
+    async def _said(self, understood: Understood, answer: ModelAnswer, turn: int) -> CreateResult:
+        self.text = understood.text or self.text
+        if understood.repairs:
+            await self._seams.repaired(turn, understood.repairs)
+        self._stop_before_calls_that_nobody_would_read(understood.calls)
+        self._toolbox.expect(understood.calls)
+        return _result(understood, answer)
+
+    def _stop_before_calls_that_nobody_would_read(self, calls: list[ToolCall]) -> None:
         last_turn = len(self.answers) >= self._limits.turns
-        too_many = self._toolbox.made + len(answer.calls) > self._limits.tool_calls
-        if answer.calls and (last_turn or too_many):
+        too_many = self._toolbox.made + len(calls) > self._limits.tool_calls
+        if calls and (last_turn or too_many):
             raise LimitReached
 
     def create_stream(self, messages: Sequence[LLMMessage], **_: Any) -> AsyncGenerator[str | CreateResult, None]:
@@ -111,7 +122,8 @@ class ChatClient(ChatCompletionClient):
 
     def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
         """Return about how many tokens a prompt takes."""
-        return estimate_request(self._request(messages))
+        converted = [message for wire in messages for message in _messages(wire)]
+        return estimate_request(self._dialogue.request(self._name, converted))
 
     def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> Never:
         """Not offered: the context is planned below, by the client that knows the server."""
@@ -150,15 +162,15 @@ def _messages(wire: LLMMessage) -> list[Message]:
     return [Message(role="user", content=wire.content if isinstance(wire.content, str) else "")]
 
 
-def _result(answer: ModelAnswer) -> CreateResult:
+def _result(understood: Understood, answer: ModelAnswer) -> CreateResult:
     calls = [
         FunctionCall(id=call.id, name=call.name, arguments=json.dumps(call.arguments, ensure_ascii=False))
-        for call in answer.calls
+        for call in understood.calls
     ]
     return CreateResult(
         finish_reason="function_calls" if calls else "stop",
-        content=calls or answer.text,
+        content=calls or understood.text,
         usage=RequestUsage(prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens),
         cached=False,
-        thought=answer.text if calls and answer.text else None,
+        thought=understood.text if calls and understood.text else None,
     )

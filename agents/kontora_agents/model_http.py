@@ -113,6 +113,8 @@ class ModelHttp:
         try:
             async with asyncio.timeout(self.deadlines.total):
                 return await self.again(lambda: self._ask(model, path, body, begin()))
+        except ollama_errors.UnreadCall:  # the same question would give the same again: who asks has to say so
+            return ModelAnswer(model=model, finish="unread")
         except TimeoutError:
             raise self.too_slow("was not done", self.deadlines.total) from None
 
@@ -154,7 +156,7 @@ class ModelHttp:
         error = self._explain(status, body, model)
         if status in (429, 502, 503, 504):
             raise Passing(error)
-        if status >= 500:
+        if status >= 500 and not isinstance(error, ollama_errors.UnreadCall):
             raise Passing(error, tries=1)
         raise error
 

@@ -22,6 +22,10 @@ class NoTools(ModelUnsuitable):
     """The server takes no tools for this model."""
 
 
+class UnreadCall(ModelMisspoke):
+    """The model wrote a call that its server could not read."""
+
+
 def explain(status: int, body: bytes, model: str) -> ModelError:
     """Return the error that an HTTP error answer stands for."""
     text = said(body)
@@ -38,7 +42,7 @@ def explain(status: int, body: bytes, model: str) -> ModelError:
     if any(words in text for words in _TOO_LONG):
         return ModelUnsuitable(f"The prompt does not fit into the context of {model}.", detail=text)
     if "error parsing tool call" in text:
-        return ModelMisspoke("The model wrote a call that its server could not read.", detail=text)
+        return UnreadCall(detail=text)
     if "more system memory" in text:
         return ModelUnavailable(
             f"The model server has too little memory for {model}.", hint="Choose a smaller model.", detail=text

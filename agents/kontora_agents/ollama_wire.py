@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from kontora_agents.errors import ModelMisspoke, ModelUnavailable
+from kontora_agents.reading.call_shapes import decode, exact
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolCall, ToolSpec, call_id
 from kontora_agents.wire_schema import flatten
 
-_THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
+_THOUGHT = re.compile(r"<(think|thinking|thought)>(.*?)</\1>", re.DOTALL)
+_OPENER, _CLOSER = re.compile(r"<(?:think|thinking|thought)>"), re.compile(r"</(?:think|thinking|thought)>")
 
 
 def write_request(
@@ -97,7 +98,7 @@ class Reply:
             self._last = chunk
 
     def finish(self) -> ModelAnswer:
-        """Return the whole answer. Raises `ModelMisspoke` if it is empty, cut off, or never ended."""
+        """Return the whole answer. Raises `ModelMisspoke` if it never ended."""
         if self._last is None:
             raise ModelMisspoke("The answer of the model broke off before its end.")
         return finished(
@@ -123,42 +124,40 @@ def finished(
     completion_tokens: Any,
     rehearsal: bool,
 ) -> ModelAnswer:
-    """Return a complete answer, thoughts taken out of its text. Raises `ModelMisspoke` if it is empty or cut off."""
+    """Return an answer, thoughts taken out of its text. Whether it can be used is judged by who asked."""
     text, thoughts = _without_thoughts(text)
-    thinking += thoughts
-    if cut:
-        raise ModelMisspoke(
-            "The answer of the model was cut off at its longest allowed length.",
-            hint="Ask for a shorter answer in the agent's instructions.",
-        )
-    if not text and not calls:
-        why = "The model only thought and did not answer." if thinking else "The model answered nothing."
-        raise ModelMisspoke(why, hint="Try again, or choose a larger model.")
     return ModelAnswer(
         model=model,
         text=text,
         calls=calls,
-        thinking=thinking,
+        thinking=thinking + thoughts,
         prompt_tokens=_count(prompt_tokens),
         completion_tokens=_count(completion_tokens),
-        finish="calls" if calls else "stop",
+        finish="length" if cut else "calls" if calls else "stop",
         rehearsal=rehearsal,
     )
 
 
 def read_call(wire: Any, turn: int, position: int) -> ToolCall:
-    """Return a call under our own id. Raises `ModelMisspoke` if it cannot be read."""
+    """Return a call under our own id; one whose arguments are no object has a problem.
+
+    Raises `ModelMisspoke` if it is no call at all.
+    """
     function = wire.get("function") if isinstance(wire, dict) else None
     if not isinstance(function, dict):
         raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(wire)[:200])
-    arguments = _arguments(function.get("arguments"))
-    return ToolCall(id=call_id(turn, position), name=str(function.get("name") or ""), arguments=arguments)
+    name, written = str(function.get("name") or ""), function.get("arguments")
+    arguments = _arguments(written)
+    problem = (
+        "" if arguments is not None else f"{name} was not called: {written!r:.200} is no JSON object of arguments."
+    )
+    return ToolCall(id=call_id(turn, position), name=name, arguments=arguments or {}, problem=problem)
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
     """Return the JSON object of a line; numbers that a float would change stay text. Raises `ModelMisspoke`."""
     try:
-        chunk = json.loads(line, parse_float=_exact, parse_constant=_no_number)
+        chunk = json.loads(line, parse_float=exact, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise ModelMisspoke("What the model server sent is not JSON.", detail=repr(line[:200])) from None
     if not isinstance(chunk, dict):
@@ -166,40 +165,33 @@ def parse_line(line: bytes) -> dict[str, Any]:
     return chunk
 
 
-def _exact(digits: str) -> float | str:
-    """Read a number; one that a float would change stays text, so that no amount is altered on the way."""
-    number = float(digits)
-    return number if number - number == 0 and Decimal(repr(number)) == Decimal(digits) else digits
-
-
 def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
 
 
-def _arguments(wire: Any) -> dict[str, Any]:
-    """Return a call's arguments; models also write them as a JSON string, or as null when there are none."""
-    if isinstance(wire, str):
-        try:
-            wire = json.loads(wire, parse_float=_exact, parse_constant=_no_number) if wire.strip() else None
-        except (ValueError, RecursionError):
-            wire = wire or None
+def _arguments(wire: Any) -> dict[str, Any] | None:
+    """Return a call's arguments, None if they are none; models also write them as JSON in a text, even twice, or as
+    null when there are none."""
+    for _ in range(2):
+        if isinstance(wire, str):
+            try:
+                wire = decode(wire) if wire.strip() else None
+            except (ValueError, RecursionError):
+                return None
     if wire is None:
         return {}
-    if not isinstance(wire, dict):
-        raise ModelMisspoke("The model wrote the arguments of a call in a form that cannot be read.")
-    return wire
+    return wire if isinstance(wire, dict) else None
 
 
 def _without_thoughts(text: str) -> tuple[str, str]:
     """Return the text without `<think>` parts, and those parts. A lone closer ends a thought begun in the template."""
-    thoughts = _THOUGHT.findall(text)
-    text = _THOUGHT.sub("", text)
-    if "</think>" in text:
-        before, _, text = text.rpartition("</think>")
-        thoughts.append(before)
-    if "<think>" in text:
-        text, _, after = text.partition("<think>")
-        thoughts.append(after)
+    thoughts: list[str] = []
+    if "think>" in text or "thinking>" in text or "thought>" in text:
+        thoughts = [thought for _, thought in _THOUGHT.findall(text)]
+        text = _THOUGHT.sub("", text)
+        *before, text = _CLOSER.split(text)
+        text, *after = _OPENER.split(text)
+        thoughts += before + after
     return text.strip(), "".join(thoughts)
 
 

@@ -59,7 +59,9 @@ def _written(message: Message) -> Message:
 
 
 def read(answer: ModelAnswer, turn: int) -> ModelAnswer:
-    """What the model said, as a call or as text. Raises `ModelMisspoke` if it is not of the form."""
+    """What the model said, as a call or as text; unread if it is not of the form."""
+    if answer.finish == "length":
+        return answer
     try:
         said = parse_line(answer.text.encode("utf-8", "surrogatepass"))
     except ModelMisspoke:
@@ -69,8 +71,4 @@ def read(answer: ModelAnswer, turn: int) -> ModelAnswer:
         return answer.model_copy(update={"text": "", "calls": [call], "finish": "calls"})
     if isinstance(said.get("answer"), str) and said["answer"].strip() and "tool" not in said:
         return answer.model_copy(update={"text": said["answer"].strip()})
-    raise ModelMisspoke(
-        "The model did not keep to the form it was given.",
-        hint="Choose a model that can call tools: `kontora models recommend`.",
-        detail=answer.text[:200],
-    )
+    return answer.model_copy(update={"finish": "unread"})

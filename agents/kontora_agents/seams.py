@@ -27,11 +27,15 @@ class ToolSpec(Value):
 
 
 class ToolCall(Value):
-    """A call that a model proposes. `id` is ours: `call_<turn>_<position>`."""
+    """A call that a model proposes. `id` is ours: `call_<turn>_<position>`.
+
+    `problem` says why it is not made but goes back to the model: what it says has no reading, or more than one.
+    """
 
     id: str
     name: str
     arguments: dict[str, Any]
+    problem: str = ""
 
 
 def call_id(turn: int, position: int) -> str:
@@ -59,7 +63,10 @@ class ModelRequest(Value):
 
 
 class ModelAnswer(Value):
-    """What the model said. Tokens are as counted by the server."""
+    """What the model said. Tokens are as counted by the server.
+
+    `finish` is `length` if it was cut off, and `unread` if it is not of the form that the server needs.
+    """
 
     model: str
     text: str = ""
@@ -67,15 +74,29 @@ class ModelAnswer(Value):
     thinking: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    finish: Literal["stop", "calls", "length"] = "stop"
+    finish: Literal["stop", "calls", "length", "unread"] = "stop"
     rehearsal: bool = Field(False, description="scripted, not a language model")
 
 
+class Repair(Value):
+    """What was read otherwise than it was written, because it has one reading only."""
+
+    what: Literal["call", "name", "argument"]
+    where: str = Field(description="the tool, or the tool and the argument: `erp_create_order.due_date`")
+    before: Any
+    after: Any
+    why: str
+
+
 class ToolAnswer(Value):
-    """What the model is told a call gave: JSON text, or an explanation if `is_error`."""
+    """What the model is told a call gave: JSON text, or an explanation if `is_error`.
+
+    `repeated`: how often this very call had been proposed before; a repetition is answered and not made.
+    """
 
     content: str
     is_error: bool = False
+    repeated: int = 0
 
 
 class TurnLeft(Exception):
@@ -92,7 +113,12 @@ class Seams(Protocol):
         """Return the answer to `request`: a recorded one, or what `send` gives. Raises `TurnLeft`, `ModelError`."""
         ...
 
+    async def repaired(self, turn: int, repairs: list[Repair]) -> None:
+        """Take note of what was repaired in the answer `turn`. Never raises."""
+        ...
+
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
-        """Make a tool call and return what the model may see. Never raises; to leave the turn it answers with a
-        placeholder and lets the next `ask` raise `TurnLeft`."""
+        """Make a tool call, or refuse one with a problem, and return what the model may see.
+
+        Never raises; to leave the turn it answers with a placeholder and lets the next `ask` raise `TurnLeft`."""
         ...

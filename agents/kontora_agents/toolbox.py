@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from kontora_agents.seams import Seams, ToolCall, ToolSpec
 
+#: After so many repetitions of a call its tool is taken away from the model.
+MOST_REPEATED = 3
+
 _LEFT = "This call was not made: the agent is being stopped."
 
 
@@ -19,7 +22,8 @@ class Toolbox(Workbench):
     """The tools of one agent's run.
 
     AutoGen starts all calls of a message at once and hangs if one raises; here they wait for each other, in the order
-    in which they were started, and never raise. What the seams raise against their promise is kept in `failure`.
+    in which they were started, and never raise. What the seams raise against their promise is kept in `failure`, and
+    the names of tools that were called too often in the same way in `worn`.
     """
 
     def __init__(self, tools: Iterable[ToolSpec], seams: Seams) -> None:
@@ -31,13 +35,16 @@ class Toolbox(Workbench):
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+        self._expected: dict[str, ToolCall] = {}
         self.made = 0
+        self.worn: set[str] = set()
         self.failure: Exception | None = None
 
     def expect(self, calls: Iterable[ToolCall]) -> None:
         """Be ready for these calls. AutoGen answers a name that is not listed by itself, so that the journal would
         never hear of it: such a name is listed until the next answer (and not offered to the model)."""
-        unoffered = {call.name for call in calls} - self._offered.keys()
+        self._expected = {call.id: call for call in calls}
+        unoffered = {call.name for call in self._expected.values()} - self._offered.keys()
         self._listed = [*self._offered.values(), *(ToolSchema(name=name) for name in sorted(unoffered))]
 
     async def list_tools(self) -> list[ToolSchema]:
@@ -52,7 +59,8 @@ class Toolbox(Workbench):
         call_id: str | None = None,
     ) -> ToolResult:
         """Pass a call to the seams when its turn has come. Never raises."""
-        call = ToolCall(id=call_id or "", name=name, arguments=dict(arguments or {}))
+        expected = self._expected.get(call_id or "")  # AutoGen does not know what is wrong with a call
+        call = expected or ToolCall(id=call_id or "", name=name, arguments=dict(arguments or {}))
         self._under_way += 1
         self._idle.clear()
         try:
@@ -73,6 +81,8 @@ class Toolbox(Workbench):
         except Exception as error:
             self.failure = error
             return _result(call.name, _LEFT, is_error=True)
+        if answer.repeated >= MOST_REPEATED:
+            self.worn.add(call.name)
         return _result(call.name, answer.content, is_error=answer.is_error)
 
     async def finish(self) -> None:

@@ -12,7 +12,7 @@ from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.definition import AgentDefinition, Limits
 from kontora_agents.errors import ModelError, ModelMissing, ModelNotAllowed, ModelUnavailable
 from kontora_agents.model import Model
-from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, Value
+from kontora_agents.seams import ModelAnswer, ModelRequest, Repair, ToolAnswer, ToolCall, Value
 from kontora_agents.trials.exercise import Exercise, Language, Read, exercises, version
 from kontora_agents.trials.office import TOOLS, WRITE, Office
 
@@ -77,8 +77,11 @@ class _Desk:
     ) -> ModelAnswer:
         return await send(request)
 
+    async def repaired(self, turn: int, repairs: list[Repair]) -> None:
+        """Every model may be read as it is in a run."""
+
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
-        return self._office.answer(call)
+        return ToolAnswer(content=call.problem, is_error=True) if call.problem else self._office.answer(call)
 
 
 async def bench(model: Model, url: str, name: str, told: Callable[[Result], None], *, seconds: float = 300.0) -> Bench:

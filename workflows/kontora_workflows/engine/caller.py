@@ -80,10 +80,10 @@ class Caller:
             return self._record(verdict.write, "reconciled", verdict.result, 0.0)
         return self._make(verdict.write)
 
-    def deny(self, call: Call, why: str) -> Outcome:
+    def deny(self, call: Call, why: str, *, code: str = "") -> Outcome:
         """Record a call that is not made at all."""
         recorded = self._journal.recorded("tool.outcome", call.key)
-        return self._outcome(recorded) if recorded else self._refuse(call, Invalid(why), outcome="denied")
+        return self._outcome(recorded) if recorded else self._refuse(call, Invalid(why), outcome="denied", code=code)
 
     def close_writes(self) -> None:
         """Look up what an earlier process meant to write and did not say, before the run ends for good.

@@ -6,10 +6,13 @@ import asyncio
 import difflib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from kontora_agents.definition import AgentDefinition
-from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, ToolSpec, TurnLeft
+from kontora_agents.reading.identity import identity
+from kontora_agents.seams import ModelAnswer, ModelRequest, Repair, ToolAnswer, ToolCall, ToolSpec, TurnLeft
+from kontora_connectors import Tool
 
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
@@ -17,6 +20,7 @@ from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.journal import QUICK_S, Journal
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.repeats import Repeats, told_again
 from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic
 from kontora_workflows.engine.slot import slot
 from kontora_workflows.failpoints import passing
@@ -45,6 +49,8 @@ class Desk:
         self._path, self._agent, self._model, self._clearance = path, agent, model, clearance
         self._journal, self._caller, self._pulse = journal, caller, pulse
         self._names = {wire_name(name): name for name in agent.tools}
+        self._tools: dict[str, tuple[ToolSpec, Tool]] = {}
+        self._repeats = Repeats()
         self._tokens = self._shown = 0
         self._untrusted = False
         self.stopped: Stop | LeaseLost | None = None
@@ -52,11 +58,11 @@ class Desk:
 
     def specs(self) -> list[ToolSpec]:
         """The agent's tools as they are offered to the model. Raises `ConnectorError`, `BindingMissing`."""
-        found = []
         for wire, name in self._names.items():
             _, tool = self._caller.find(name)
-            found.append(ToolSpec(name=wire, description=tool.description, parameters=tool.parameters))
-        return found
+            spec = ToolSpec(name=wire, description=tool.description, parameters=tool.parameters)
+            self._tools[wire] = spec, tool
+        return [spec for spec, _ in self._tools.values()]
 
     async def ask(
         self, turn: int, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
@@ -131,31 +137,65 @@ class Desk:
                 "Raise limits.tokens of the agent, or give it less to read; then start a new run.",
             )
 
+    async def repaired(self, turn: int, repairs: list[Repair]) -> None:
+        """Record what was repaired in an answer, once. The values may be anybody's: they are stored apart."""
+        key = f"{self._path}/t{turn}"
+        if self.stopped is not None or self._journal.recorded("model.repaired", key) is not None:
+            return
+        told = [{"what": one.what, "tool": one.where.partition(".")[0], "why": one.why} for one in repairs]
+        payload = {"repairs": [one.model_dump(mode="json") for one in repairs]}
+        try:
+            self._journal.note("model.repaired", key, {"repairs": told}, payload=payload)
+        except (Stop, LeaseLost) as stop:
+            self.stopped = stop
+
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
         """Make a call through the gate. What makes the run stop is kept for the next `ask`."""
         if self.stopped is not None:
             return _LATER
+        key = f"{self._path}/t{turn}/c{position}"
         try:
             self._pulse.check()
-            outcome = self._call(f"{self._path}/t{turn}/c{position}", call)
+            if call.name in self._tools and not call.problem:
+                return self._call(key, call)
+            return self._refuse(key, call)
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
             return _LATER
-        if outcome.ok:
-            text = canonical(outcome.result)
-            self.evidence.append(text)
-            self._untrusted = self._untrusted or outcome.untrusted
-            return ToolAnswer(content=text)
-        return ToolAnswer(content=f"{outcome.message} {outcome.hint}".strip(), is_error=True)
 
-    def _call(self, key: str, call: ToolCall) -> Outcome:
-        name = self._names.get(call.name)
-        if name is None:
+    def _call(self, key: str, call: ToolCall) -> ToolAnswer:
+        """Make a call, unless the very same was made before in this step."""
+        (spec, tool), wanted = self._tools[call.name], Call(key, self._names[call.name], call.arguments)
+        same = identity(spec, call.arguments)
+        repeated, before = self._repeats.count(same), self._repeats.before(same)
+        if before is not None:
+            self._caller.deny(wanted, f"The same call was made before: entry {before.seq}.", code="repeated")
+            return told_again(before, repeated)
+        outcome = self._caller.call(replace(wanted, untrusted=self._untrusted))
+        edited = self._journal.recorded("approval.edited", key)
+        made = [self._journal.payload(edited)["arguments"]] if edited else []
+        self._repeats.learn(spec, tool, outcome, call.arguments, *made)
+        return self._told(outcome, repeated)
+
+    def _refuse(self, key: str, call: ToolCall) -> ToolAnswer:
+        """Answer a call that cannot be made: there is no such tool, or what it says has no one reading."""
+        repeated, why = self._repeats.count(f"{call.name} {canonical(call.arguments)}"), call.problem
+        if call.name not in self._tools:
             near = difflib.get_close_matches(call.name, self._names, 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
             why = f"{call.name!r} is not one of your tools.{meant} You have: {', '.join(self._names) or 'none'}."
-            return self._caller.deny(Call(key, call.name, call.arguments), why)
-        return self._caller.call(Call(key, name, call.arguments, untrusted=self._untrusted))
+        return self._told(
+            self._caller.deny(Call(key, self._names.get(call.name, call.name), call.arguments), why), repeated
+        )
+
+    def _told(self, outcome: Outcome, repeated: int) -> ToolAnswer:
+        if not outcome.ok:
+            content = f"{outcome.message} {outcome.hint}".strip()
+            return ToolAnswer(content=content, is_error=True, repeated=repeated)
+        text = canonical(outcome.result)
+        self.evidence.append(text)
+        self._untrusted = self._untrusted or outcome.untrusted
+        return ToolAnswer(content=text, repeated=repeated)
 
 
 def wire_name(tool: str) -> str:

@@ -1,0 +1,118 @@
+"""An agent's dialogue with its model: what is asked, and asked again where an answer cannot be taken as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from kontora_agents.errors import ModelUnsuitable
+from kontora_agents.reading.corrections import correction, out_of_the_loop, said
+from kontora_agents.reading.languages import Language, language_of, spoken
+from kontora_agents.reading.understanding import Task, Understood, understand
+from kontora_agents.reading.verdicts import Fault
+from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolSpec
+from kontora_agents.tokens import ANSWER
+
+#: How often in a row a model is put right.
+MOST_CORRECTIONS = 2
+#: How much of an answer that was not taken goes back to the model, in characters.
+_EXCERPT = 500
+_HINT = "Choose another model: `kontora models recommend` names some, `kontora models bench` tries one."
+
+
+class Dialogue:
+    """The asides of one agent's conversation, and the tools that are left.
+
+    AutoGen keeps the conversation and knows nothing of corrections; they are put in where they were said, so that a
+    prompt only ever grows.
+    """
+
+    def __init__(self, tools: Sequence[ToolSpec]) -> None:
+        self._known = {spec.name: spec for spec in tools}
+        self._withheld: set[str] = set()
+        self._asides: dict[int, list[Message]] = {}
+        self._languages: tuple[Language | None, Language] | None = None
+        self._corrections = 0
+        self._longer = False
+
+    def request(self, model: str, messages: list[Message]) -> ModelRequest:
+        """What is asked next."""
+        said_before: list[Message] = []
+        for count, message in enumerate(messages, start=1):
+            said_before.append(message)
+            said_before += self._asides.get(count, ())
+        options = {"num_predict": 2 * ANSWER} if self._longer else {}
+        tools = [spec for name, spec in self._known.items() if name not in self._withheld]
+        return ModelRequest(model=model, messages=said_before, tools=tools, options=options)
+
+    def withhold(self, worn: Collection[str], messages: list[Message]) -> None:
+        """Take tools away that were called too often in the same way, and say so."""
+        new = [name for name in worn if name not in self._withheld]
+        if new:
+            self._withheld.update(new)
+            _, language = self._spoken(messages)
+            self._aside(messages, Message(role="user", content=out_of_the_loop(language, sorted(new))))
+
+    def hear(self, answer: ModelAnswer, turn: int, messages: list[Message], *, last: bool) -> Understood | None:
+        """What an answer says; None if it was put right and is to be asked for again.
+
+        Raises `ModelUnsuitable` when that did not help, or when there is no turn left for it.
+        """
+        wanted, language = self._spoken(messages)
+        offered = {name: spec for name, spec in self._known.items() if name not in self._withheld}
+        tried = any(message.role == "tool" for message in messages)
+        task = Task(offered, self._known, tried, wanted, lambda: "\n".join(message.content for message in messages))
+        understood = understand(answer, turn, task)
+        if understood.fault is not None:
+            self._correct(understood.fault, answer, messages, language, last)
+            return None
+        self._check_loop(understood)
+        self._longer = False
+        self._count_refused(understood)
+        return understood
+
+    def _correct(
+        self, fault: Fault, answer: ModelAnswer, messages: list[Message], language: Language, last: bool
+    ) -> None:
+        if last or self._corrections >= MOST_CORRECTIONS:
+            asked = f", also after {self._corrections} corrections" if self._corrections else ""
+            raise ModelUnsuitable(
+                f"The answer of the model {said(fault)}{asked}.", hint=_HINT, detail=answer.text[:_EXCERPT]
+            )
+        self._corrections += 1
+        self._longer = self._longer or fault == "cut"
+        told = correction(fault, language, [name for name in self._known if name not in self._withheld])
+        excerpt = answer.text[:_EXCERPT] + (" …" if len(answer.text) > _EXCERPT else "")
+        self._aside(messages, Message(role="assistant", content=excerpt or "…"), Message(role="user", content=told))
+
+    def _check_loop(self, understood: Understood) -> None:
+        again = [call.name for call in understood.calls if call.name in self._withheld]
+        if again:
+            raise ModelUnsuitable(
+                f"The model made the same call of {again[0]} again and again, also after it was taken away.", hint=_HINT
+            )
+
+    def _count_refused(self, understood: Understood) -> None:
+        """Answers in which no call can be made as it is are put right by what each call is told."""
+        problems = [call.problem for call in understood.calls if call.problem]
+        if not problems or len(problems) < len(understood.calls):
+            self._corrections = 0
+        elif self._corrections >= MOST_CORRECTIONS:
+            raise ModelUnsuitable(
+                f"The model proposed a call that cannot be made, also after {self._corrections} corrections. "
+                f"The last one: {problems[0]}",
+                hint=_HINT,
+            )
+        else:
+            self._corrections += 1
+
+    def _aside(self, messages: list[Message], *aside: Message) -> None:
+        self._asides.setdefault(len(messages), []).extend(aside)
+
+    def _spoken(self, messages: list[Message]) -> tuple[Language | None, Language]:
+        """The language in which the answer is due, if one is, and the one in which to speak with the model."""
+        if self._languages is None:
+            told = "\n".join(message.content for message in messages if message.role == "system")
+            asked = "\n".join(message.content for message in messages if message.role == "user")
+            wanted = language_of(told, asked)
+            self._languages = wanted, wanted or spoken(asked)
+        return self._languages

@@ -1,0 +1,33 @@
+"""When two calls are the same call, however their arguments are spelled."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from kontora_agents.reading.schema import Schema, resolve
+from kontora_agents.reading.values import is_number
+from kontora_agents.seams import ToolSpec
+
+
+def identity(spec: ToolSpec, arguments: dict[str, Any]) -> str:
+    """A text that is the same for the same call: 1250.5 is 1250.50, and what a tool assumes may be left out."""
+    properties, definitions = spec.parameters.get("properties", {}), spec.parameters.get("$defs", {})
+    required, kept = spec.parameters.get("required", ()), {}
+    for name, value in arguments.items():
+        schema = resolve(properties.get(name) or {}, definitions)
+        if name in required or (value is not None and value != schema.get("default")):
+            kept[name] = _plain(value, schema)
+    return f"{spec.name} {json.dumps(kept, ensure_ascii=False, sort_keys=True)}"
+
+
+def _plain(value: Any, schema: Schema) -> Any:
+    if isinstance(value, bool) or not (
+        isinstance(value, int | float) or (isinstance(value, str) and is_number(schema))
+    ):
+        return value
+    try:
+        return f"{Decimal(str(value)).normalize():f}"
+    except InvalidOperation:
+        return value

@@ -1,0 +1,60 @@
+"""Which language an agent was asked to speak, and whether it does."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Language = Literal["en", "ru"]
+
+_GIVEN = re.compile(r'"language"\s*:\s*"(en|ru)\b')
+_NAMED = re.compile(r"\b(?:language|english|russian)\b|язык|английск|русск|по-русски|по-английски", re.IGNORECASE)
+_CYRILLIC, _LATIN = re.compile("[а-яё]", re.IGNORECASE), re.compile("[a-z]", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+#: Two letters in a row of a script that is neither Latin, Cyrillic nor Greek.
+_FOREIGN = re.compile(
+    "[\u0590-\u07bf\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u10a0-\u10ff\u1100-\u11ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af]{2,}"
+)
+#: An answer is in another language if at most this share of its letters is in the script of the right one.
+_AT_LEAST, _TOO_SHORT = 0.15, 40
+
+
+def language_of(instructions: str, task: str) -> Language | None:
+    """The language in which an answer is due: as the task names it, or as all of it is written. None: either."""
+    given = _GIVEN.search(task)
+    if given:
+        return "ru" if given[1] == "ru" else "en"
+    if _NAMED.search(instructions) or _NAMED.search(task):
+        return None
+    both = f"{instructions}\n{task}"
+    if not _CYRILLIC.search(both):
+        return "en"
+    told, asked = _share(instructions), _share(task)
+    return "ru" if told > 0.5 and (asked > 0.3 or not _WORD.search(task)) else None
+
+
+def spoken(text: str) -> Language:
+    """The language in which a text can be answered: Russian where most of it is, else English."""
+    return "ru" if _share(text) > 0.5 else "en"
+
+
+def drifts(answer: str, wanted: Language | None, given: str) -> bool:
+    """Whether an answer, or a part of it, is in a language that nobody asked for. Words that were given may be."""
+    if any(run not in given for run in _FOREIGN.findall(answer)):
+        return True
+    if wanted is None or len(answer) < _TOO_SHORT or _right(answer, wanted) > _AT_LEAST:
+        return False
+    known = set(_WORD.findall(given.casefold()))
+    own = " ".join(word for word in _WORD.findall(answer) if word.casefold() not in known)
+    return len(own) >= _TOO_SHORT and _right(own, wanted) <= _AT_LEAST
+
+
+def _right(text: str, wanted: Language) -> float:
+    return _share(text) if wanted == "ru" else 1 - _share(text)
+
+
+def _share(text: str) -> float:
+    """The Cyrillic share of a text's letters."""
+    cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
+    return cyrillic / max(1, cyrillic + latin)

@@ -1,0 +1,80 @@
+"""What an answer without calls is: a final text, or something that has to be asked for again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Literal
+
+from kontora_agents.reading.languages import Language, drifts
+from kontora_agents.reading.text_calls import shows_a_call
+from kontora_agents.seams import ModelAnswer
+
+#: Why an answer is not taken as it is.
+Fault = Literal["cut", "endless", "unread", "empty", "thought", "shown", "narrated", "refused", "language"]
+
+#: Longer answers are neither announcements nor refusals.
+_SHORT = 400
+_SENTENCE = re.compile(r"(?<=[.!?…:])\s+|\n+")
+_DO = (
+    r"call|use|using|invoke|run|execute|create|look|check|fetch|get|search|find|query|retrieve|list|update|add|book|post"
+    r"|begin|start|proceed|do that|do this|do it|need to call|look up"
+)
+_ANNOUNCES = re.compile(
+    rf"\b(?:I'll|I’ll|I will|let me|let's|I am going to|I'm going to|I’m going to|now I|next,? I|first,? I)\b"
+    rf"(?! know)(?:\W+\w+){{0,3}}?\W+(?:{_DO})\b"
+    r"|\b(?:calling|invoking|executing|using) (?:the )?(?:tool|function|\w+_\w+)"
+    r"|(?:^|\b)(?:сейчас|теперь|сначала|далее|затем|итак|хорошо|давайте|я|мне нужно)[\s,]+(?:\w+\s+){0,3}?"
+    r"(?:созда[мюй]\w*|вызов\w+|вызыва\w+|проверю|проверим|найду|запрошу|запраш\w+|получу|посмотрю|использ\w+|выполн\w+"
+    r"|обращусь|запущу|поищу|узнаю|добавлю|оформ\w+|сделаю|начну|приступ\w+|воспольз\w+|уточню)\b",
+    re.IGNORECASE,
+)
+_REFUSES = re.compile(
+    r"\bas an? (?:AI|artificial|language|large)|\b(?:I'm|I am) (?:just |only )?an? (?:AI|language model|text-based)"
+    r"|\b(?:I|we) (?:do not|don't|don’t) have (?:direct |real-time |the ability|access|any access|permission)"
+    r"|\b(?:can't|can’t|cannot|can not|unable to|not able to) (?:directly |actually |really )?"
+    r"(?:help|assist|comply|fulfil|access|interact|perform|provide|process|create|execute|do (?:that|this))"
+    r"|как (?:языковая модель|ии|ai|искусственный)|\bя (?:всего лишь |только )?(?:языковая модель|ии\b|искусственный)"
+    r"|у меня нет (?:доступа|возможности)|не имею (?:доступа|возможности)"
+    r"|не (?:могу|в состоянии|способен) (?:вам )?(?:помочь|выполнить|создать|предоставить|получить доступ|обработать)",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r"\b(?:because|since|due to|as the|потому|так как|поскольку|из-за)\b", re.IGNORECASE)
+_TAIL, _LONGEST_PERIOD, _TIMES = 160, 200, 6
+
+
+def fault_of(
+    answer: ModelAnswer, known: Collection[str], *, tried: bool, wanted: Language | None, given: str
+) -> Fault | None:
+    """What is wrong with an answer that holds no call, or None for a final text.
+
+    `known` are all tools of the agent, `tried` whether it has called one, `given` all that it was told.
+    """
+    text = answer.text
+    if not any(map(str.isalnum, text)):
+        return "thought" if answer.thinking.strip() else "empty"
+    if is_endless(text):
+        return "endless"
+    if known and shows_a_call(text, known):
+        return "shown"
+    if known and len(text) <= _SHORT:
+        if _ANNOUNCES.search(_last_sentence(text)):
+            return "narrated"
+        if not tried and _REFUSES.search(text) and not _REASON.search(text):
+            return "refused"
+    return "language" if drifts(text, wanted, given) else None
+
+
+def is_endless(text: str) -> bool:
+    """Whether a text ends in the same words again and again."""
+    if len(text) < _TAIL:
+        return False
+    for period in range(1, min(_LONGEST_PERIOD, len(text) // _TIMES) + 1):
+        length = max(_TAIL, period * _TIMES)
+        if len(text) >= length and text[-length + period :] == text[-length:-period]:
+            return any(map(str.isalnum, text[-period:])) or length >= len(text) // 2
+    return False
+
+
+def _last_sentence(text: str) -> str:
+    return next((part for part in reversed(_SENTENCE.split(text.strip())) if part.strip()), "")

@@ -1,0 +1,53 @@
+"""What an agent has called before in its step: the same call is answered, and not made again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from kontora_agents.reading.identity import identity
+from kontora_agents.seams import ToolAnswer, ToolSpec
+from kontora_connectors import Tool
+
+from kontora_workflows.engine.calls import Outcome
+from kontora_workflows.ledger.chain import canonical
+
+#: Said with what the first call gave.
+_NOTE = "You made this very call before. It was not made again; this is what it gave. Do not repeat it."
+
+
+class Repeats:
+    """The calls of one agent step, in the order in which they were made.
+
+    A write that was done, or that a person said no to, is not made again. A read is not made again until something was
+    written, because until then it gives the same. What failed may be tried again.
+    """
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+        self._done: dict[str, tuple[Tool, Outcome]] = {}
+
+    def count(self, same: str) -> int:
+        """How often a call was proposed before; now it is once more."""
+        self._times[same] += 1
+        return self._times[same] - 1
+
+    def before(self, same: str) -> Outcome | None:
+        """How a call ended that is not to be made again."""
+        done = self._done.get(same)
+        return done[1] if done else None
+
+    def learn(self, spec: ToolSpec, tool: Tool, outcome: Outcome, *asked: dict[str, Any]) -> None:
+        """Take note of how a call ended: as it was asked for, and as it was made where a person changed it."""
+        if tool.effect == "write" and outcome.ok:
+            self._done = {same: done for same, done in self._done.items() if done[0].effect == "write"}
+        if outcome.ok or (tool.effect == "write" and outcome.outcome == "denied"):
+            self._done |= {identity(spec, arguments): (tool, outcome) for arguments in asked}
+
+
+def told_again(outcome: Outcome, repeated: int) -> ToolAnswer:
+    """What a model is told of a call that it makes again."""
+    if outcome.ok:
+        return ToolAnswer(content=canonical({"note": _NOTE, "result": outcome.result}), repeated=repeated)
+    content = f"You made this very call before, and it was not made again. {outcome.message} {outcome.hint}".strip()
+    return ToolAnswer(content=content, is_error=True, repeated=repeated)
