@@ -27,6 +27,7 @@ class AgentDefinition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     instructions: str = Field(min_length=1, description="the system prompt")
+    description: str = Field("", description="what it is for, told to the others of its team")
     tools: list[ToolName] = Field(default_factory=list)
     limits: Limits = Limits()
     grounding: Literal["flag", "fail", "off"] = Field(

@@ -7,7 +7,8 @@ import json
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from kontora_agents.definition import AgentDefinition, ToolName
+from kontora_agents.definition import AgentDefinition, Limits, ToolName
+from kontora_agents.team import Pattern
 from kontora_connectors.data_classes import DataClass
 from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
@@ -119,6 +120,55 @@ class AgentStep(BaseStep):
     with_: dict[str, Json] = Field(default_factory=dict, alias="with")
 
 
+class TeamEnding(Form):
+    """How a team ends: with a line that a member writes, or after so many contributions."""
+
+    says: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(
+        None, description="a line by itself, as a member writes it when all is done"
+    )
+    by: Name | None = Field(None, description="the member that has to write it; any, if left out")
+    speeches: int | None = Field(None, ge=1, le=100, description="contributions of all members; 12 if left out")
+
+
+class PersonDefinition(Form):
+    """A person whom the members of a swarm may ask. Without an answer in time they are told so."""
+
+    instructions: Text | None = Field(None, description="what the person should know before answering")
+    expires_after: Duration = timedelta(hours=72)
+
+
+class TeamLimits(Limits):
+    """Where a team has to stop, all members together. Its members have limits of their own as well."""
+
+    turns: int = Field(40, ge=1, le=500, description="answers of all models")
+    tool_calls: int = Field(100, ge=0, le=1000)
+    seconds: float = Field(1800, gt=0, description="time of the team's step, waiting for people not counted")
+    tokens: int = Field(500_000, ge=1, description="prompt and completion tokens together")
+
+
+class TeamDefinition(Form):
+    """Which agents work together, who speaks next, and when they are done."""
+
+    pattern: Pattern = Field(
+        description="who speaks next: the next agent, whom a model picks, or who is handed over to"
+    )
+    agents: list[Name] = Field(min_length=2, description="the first one begins, except where a model picks")
+    ends: TeamEnding = TeamEnding()
+    answer_of: Name | None = Field(None, description="whose last words are the result; left out: who spoke last")
+    person: PersonDefinition | None = Field(None, description="swarm only: a person who may be handed over to")
+    model: str | None = Field(None, description="selector only: name of the model that picks who speaks next")
+    limits: TeamLimits = TeamLimits()
+
+
+class TeamStep(BaseStep):
+    """Let several agents work together on a task made of the values in `with`."""
+
+    kind: ClassVar[str] = "team"
+
+    team: TeamDefinition
+    with_: dict[str, Json] = Field(default_factory=dict, alias="with")
+
+
 class ForEachStep(BaseStep):
     """Do steps for each item of a list. `key` names an item in the ledger; left out, its position does."""
 
@@ -185,11 +235,12 @@ class WaitStep(BaseStep):
     wait: Duration
 
 
-AnyStep = CallStep | AgentStep | ForEachStep | ApprovalStep | ReportStep | DeliverStep | WaitStep
+AnyStep = CallStep | AgentStep | TeamStep | ForEachStep | ApprovalStep | ReportStep | DeliverStep | WaitStep
 
 #: Every kind of step by the key that tells it.
 STEP_KINDS: dict[str, type[AnyStep]] = {
-    cls.kind: cls for cls in (CallStep, AgentStep, ForEachStep, ApprovalStep, ReportStep, DeliverStep, WaitStep)
+    cls.kind: cls
+    for cls in (CallStep, AgentStep, TeamStep, ForEachStep, ApprovalStep, ReportStep, DeliverStep, WaitStep)
 }
 
 

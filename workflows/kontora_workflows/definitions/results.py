@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 from kontora_agents.runner import AgentOutcome
+from kontora_agents.team import TeamOutcome
 from kontora_connectors import Receipt
 from pydantic import BaseModel
 
@@ -30,6 +31,12 @@ class AgentResult(AgentOutcome):
     """What an agent step leaves."""
 
     agent: str
+    server: str
+
+
+class TeamResult(TeamOutcome):
+    """What a team step leaves."""
+
     server: str
 
 

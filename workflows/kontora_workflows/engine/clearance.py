@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kontora_connectors.data_classes import UNLABELLED, DataClass, may_hold
 
-from kontora_workflows.definition import AgentStep, Workflow
+from kontora_workflows.definition import AgentStep, TeamStep, Workflow
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.run_files import RunFiles
@@ -16,9 +16,9 @@ from kontora_workflows.ledger.chain import Entry
 
 
 class Clearance:
-    """What the model of one agent step may hold, held against what the agent knows. In doubt it knows it."""
+    """What the model of one agent may hold, held against what the agent knows, or its team. In doubt it knows it."""
 
-    def __init__(self, workflow: Workflow, step: AgentStep, model: ChosenModel, journal: Journal) -> None:
+    def __init__(self, workflow: Workflow, step: AgentStep | TeamStep, model: ChosenModel, journal: Journal) -> None:
         self._workflow, self._step, self._model, self._journal = workflow, step, model, journal
         #: What the step was given cannot change any more; what the agent reads comes on top.
         self._given: str | None = None
@@ -51,7 +51,7 @@ class Clearance:
         return self._journal.ledger.entries.of_kind(others, "tool.outcome") if others else []
 
     def _reasons_read(self) -> Iterator[str]:
-        """What the agent was told by its own tools."""
+        """What the agent was told by its tools, or another one of its team by theirs."""
         for entry in self._journal.all("tool.outcome"):
             mine = str(entry.key).startswith(f"{self._step.id}/")
             if mine and not self._holds(_class(entry)):

@@ -21,6 +21,7 @@ from kontora_workflows.definition import (
     DeliverStep,
     ForEachStep,
     ReportStep,
+    TeamStep,
     WaitStep,
     Workflow,
 )
@@ -37,6 +38,7 @@ from kontora_workflows.engine.report_writer import write_report
 from kontora_workflows.engine.routing import ANYWHERE, Routes
 from kontora_workflows.engine.scope import Scope
 from kontora_workflows.engine.signals import Cancelled, Elsewhere, Retry, StepFailed, TimedOut, Wait
+from kontora_workflows.engine.team_step import Crew
 from kontora_workflows.references import ReferenceFailed
 from kontora_workflows.reports.definition import Text
 
@@ -153,6 +155,9 @@ class Execution:
             return self._delivery(step), None
         if isinstance(step, AgentStep):
             return self._agent(step), None
+        if isinstance(step, TeamStep):
+            crew = Crew(step, self.workflow, self.journal, self._caller, self.pulse, self._models)
+            return crew.work(self.scope.fill(step.with_), self._loop), None
         if isinstance(step, ForEachStep):
             fan_out = FanOut(step, self.journal, self.scope)
             fan_out.start()

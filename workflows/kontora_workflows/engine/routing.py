@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kontora_workflows.definition import AgentStep, ApprovalStep, BaseStep, CallStep, DeliverStep, Workflow
+from kontora_workflows.definition import AgentStep, ApprovalStep, BaseStep, CallStep, DeliverStep, TeamStep, Workflow
 from kontora_workflows.engine.ports import Sender
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.run import Run
@@ -40,6 +40,8 @@ class Routes:
     def _queue(self, step: BaseStep, workflow: Workflow, bindings: Mapping[str, str]) -> str | None:
         if isinstance(step, AgentStep):
             return self.models.get(workflow.agents[step.agent].model or "default")
+        if isinstance(step, TeamStep):  # one process does the whole step: the one that serves who is named first
+            return self.models.get(workflow.agents[step.team.agents[0]].model or "default")
         if isinstance(step, CallStep):
             return self._of_role(step.call, bindings)
         if isinstance(step, ApprovalStep):
