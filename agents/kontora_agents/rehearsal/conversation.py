@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,21 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What another member of a team said, before the answer `turn`."""
+
+    turn: int
+    who: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Conversation:
     """Everything a script may use."""
 
     task: dict[str, Any]
     results: list[Result]
+    heard: list[Heard]
     turn: int
     offered: frozenset[str]
 
@@ -34,13 +45,17 @@ class Conversation:
         """Return the results of the turns before `turn`."""
         return [result for result in self.results if result.turn < turn]
 
+    def heard_until(self, turn: int) -> list[Heard]:
+        """Return what others said before the answer `turn` was given."""
+        return [one for one in self.heard if one.turn <= turn]
+
 
 def read_conversation(request: dict[str, Any]) -> Conversation:
     """Read the body of a chat request. Raises `RehearsalMismatch` if a script cannot play to it."""
     messages = request.get("messages") or []
     offered = frozenset(tool["function"]["name"] for tool in request.get("tools") or ())
     turn = sum(message["role"] == "assistant" for message in messages)
-    return Conversation(_task(messages), _results(messages), turn, offered)
+    return Conversation(_task(messages), _results(messages), _heard(messages), turn, offered)
 
 
 def _task(messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -51,6 +66,20 @@ def _task(messages: list[dict[str, Any]]) -> dict[str, Any]:
             except ValueError:
                 break
     raise RehearsalMismatch("the first message of the user holds no task data (a sentence, a blank line, JSON)")
+
+
+_SAID = re.compile(r"^(\w+) said:\n\n", re.MULTILINE)
+
+
+def _heard(messages: list[dict[str, Any]]) -> list[Heard]:
+    """What others said, in order; several may have spoken in one message."""
+    found: list[Heard] = []
+    turn = 0
+    for message in messages:
+        turn += message["role"] == "assistant"
+        _, *parts = _SAID.split(message.get("content") or "") if message["role"] == "user" else ("",)
+        found += [Heard(turn, who, text.strip()) for who, text in zip(parts[::2], parts[1::2], strict=True)]
+    return found
 
 
 def _results(messages: list[dict[str, Any]]) -> list[Result]:

@@ -88,7 +88,8 @@ class Script(_Part):
 
 def _played(turn: Turn, conversation: Conversation, answered: int) -> Line | None:
     """Return what a turn says when `answered` answers were given before, or None if it has nothing to say."""
-    values = {"task": conversation.task, **words_for(conversation.until(answered))}
+    heard = conversation.heard_until(answered)
+    values = {"task": conversation.task, "heard": heard, **words_for(conversation.until(answered))}
     if turn.say is not None:
         text = render(turn.say, values).strip()
         return Line(text=text) if text else None
