@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
-from tempfile import TemporaryDirectory
+from pathlib import Path
 from types import FrameType
 
 from kontora_agents.rehearsal.script import load_script
@@ -62,7 +63,7 @@ class Supervisor:
         with ExitStack() as stack:
             stack.enter_context(_rehearsing(self._house))
             stack.callback(self._wait_for_alerts)
-            self._rubbish = stack.enter_context(TemporaryDirectory(prefix="kontora-pool-", ignore_cleanup_errors=True))
+            self._rubbish = stack.enter_context(_rubbish(self._house.settings.home / "tmp"))
             stack.callback(self._end_pool)
             while not self._stop.is_set():
                 self._keep_pool()
@@ -145,6 +146,31 @@ class Supervisor:
             return self._house.ledger.runs.held_by(pool_name(self._pool.pid) + ":") != frozenset()
         except LedgerUnavailable:
             return False  # the leases run out
+
+
+@contextmanager
+def _rubbish(folder: Path) -> Iterator[str]:
+    """A folder for what a pool leaves behind. Those of workers on this machine that were killed are swept away."""
+    host = socket.gethostname()
+    for old in folder.glob(f"pool-{host}-*"):
+        if not _alive(old.name.rpartition("-")[2]):
+            shutil.rmtree(old, ignore_errors=True)
+    mine = folder / f"pool-{host}-{os.getpid()}"
+    mine.mkdir(parents=True, exist_ok=True)
+    try:
+        yield str(mine)
+    finally:
+        shutil.rmtree(mine, ignore_errors=True)
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager
