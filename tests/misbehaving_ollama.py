@@ -38,6 +38,7 @@ STREAMS: dict[str, list[Any]] = {
     "arguments-as-text": [
         line("", tool_calls=[{"function": {"name": "f", "arguments": '{"a": {"b": 1}}'}}]),
         line("", tool_calls=[{"function": {"name": "f", "arguments": "null"}}]),
+        line("", tool_calls=[{"function": {"name": "f", "arguments": '"{\\"a\\": 1}"'}}]),
         line("", tool_calls=[{"function": {"name": "f", "arguments": None}}], **DONE),
     ],
     "unreadable-arguments": [line("", tool_calls=[{"function": {"name": "f", "arguments": "a: 1,"}}], **DONE)],
@@ -56,6 +57,7 @@ ERRORS: dict[str, tuple[float, int, str]] = {
     "busy": (float("inf"), 503, "server busy, please try again.  maximum pending requests exceeded"),
     "fails-once": (1, 500, "llama runner process has terminated: exit status 2"),
     "fails": (float("inf"), 500, "llama runner process has terminated: exit status 2"),
+    "unreadable-call": (float("inf"), 500, "error parsing tool call: raw='{\"name', err=unexpected end of JSON input"),
     "overfull": (float("inf"), 400, "the prompt is longer than the context length currently available to the model"),
     "lies-about-tools": (float("inf"), 400, "registry.ollama.ai/library/m does not support tools"),
 }

@@ -63,7 +63,6 @@ def test_thoughts_are_kept_apart(server: MisbehavingOllama) -> None:
 @pytest.mark.parametrize(
     ("model", "error", "said", "asked"),
     [
-        ("no-tools", ModelMisspoke, "did not keep to the form", 1),
         ("lies-about-tools", ModelUnsuitable, "cannot call tools", 2),
         ("overfull", ModelUnsuitable, "does not fit into the context", 1),
         ("busy", ModelUnavailable, "busy", 3),
@@ -73,10 +72,6 @@ def test_thoughts_are_kept_apart(server: MisbehavingOllama) -> None:
         ("no-done", ModelMisspoke, "broke off before its end", 3),
         ("not-json", ModelMisspoke, "not JSON", 3),
         ("not-an-object", ModelMisspoke, "not an answer", 3),
-        ("empty", ModelMisspoke, "answered nothing", 1),
-        ("only-thinks", ModelMisspoke, "only thought", 1),
-        ("too-long", ModelMisspoke, "cut off at its longest", 1),
-        ("unreadable-arguments", ModelMisspoke, "cannot be read", 1),
         ("hangs", ModelTimeout, "sent nothing within 0.3 seconds", 1),
         ("drips", ModelTimeout, "was not done within 0.6 seconds", 1),
     ],
@@ -89,6 +84,30 @@ def test_what_is_not_an_answer_is_a_typed_error(
     assert said in raised.value.message
     assert "/srv" not in raised.value.message + raised.value.hint, "what the server says of itself stays in `detail`"
     assert server.asked["/api/chat", model] == asked
+
+
+@pytest.mark.parametrize(
+    ("model", "finish", "text", "thinking"),
+    [
+        ("empty", "stop", "", ""),
+        ("only-thinks", "stop", "", "Let me see"),
+        ("too-long", "length", "Nothing is", ""),
+        ("no-tools", "unread", "Nothing is due.", ""),
+        ("unreadable-call", "unread", "", ""),
+    ],
+)
+def test_what_cannot_be_used_is_handed_over_for_what_it_is(
+    server: MisbehavingOllama, model: str, finish: str, text: str, thinking: str
+) -> None:
+    answer = ask(server.url, model, tools=[PAYMENTS])
+    assert (answer.finish, answer.text, answer.thinking, answer.calls) == (finish, text, thinking, [])
+    assert server.asked["/api/chat", model] == 1, "who asked decides whether to ask again, and how"
+
+
+def test_arguments_that_are_no_object_are_a_problem_of_their_call(server: MisbehavingOllama) -> None:
+    (call,) = ask(server.url, "unreadable-arguments", tools=[PAYMENTS]).calls
+    assert (call.name, call.arguments) == ("f", {})
+    assert call.problem == "f was not called: 'a: 1,' is no JSON object of arguments."
 
 
 @pytest.mark.parametrize(("model", "asked"), [("busy-once", 2), ("fails-once", 2), ("resets-once", 2)])
@@ -127,7 +146,7 @@ def test_calls_get_our_own_ids_by_turn_and_position(server: MisbehavingOllama) -
 
 def test_arguments_written_as_text_or_null_are_read(server: MisbehavingOllama) -> None:
     answer = ask(server.url, "arguments-as-text", tools=[PAYMENTS])
-    assert [call.arguments for call in answer.calls] == [{"a": {"b": 1}}, {}, {}]
+    assert [call.arguments for call in answer.calls] == [{"a": {"b": 1}}, {}, {"a": 1}, {}]
 
 
 def test_an_amount_that_a_float_would_change_stays_text(server: MisbehavingOllama) -> None:

@@ -29,12 +29,18 @@ _ANNOUNCES = re.compile(
     r"|обращусь|запущу|поищу|узнаю|добавлю|оформ\w+|сделаю|начну|приступ\w+|воспольз\w+|уточню)\b",
     re.IGNORECASE,
 )
+#: Whoever speaks of itself in this way does not speak of the work.
+_SPEAKS_OF_ITSELF = re.compile(
+    r"\bas an? (?:AI|artificial|language|large)\b"
+    r"|\b(?:I'm|I’m|I am) (?:just |only )?an? (?:AI|language model|text-based)"
+    r"|как (?:языковая модель|ии\b|ai\b|искусственный)"
+    r"|\bя (?:всего лишь |только )?(?:языковая модель|ии\b|искусственный)",
+    re.IGNORECASE,
+)
 _REFUSES = re.compile(
-    r"\bas an? (?:AI|artificial|language|large)|\b(?:I'm|I am) (?:just |only )?an? (?:AI|language model|text-based)"
-    r"|\b(?:I|we) (?:do not|don't|don’t) have (?:direct |real-time |the ability|access|any access|permission)"
+    r"\b(?:I|we) (?:do not|don't|don’t) have (?:direct |real-time |the ability|access|any access|permission)"
     r"|\b(?:can't|can’t|cannot|can not|unable to|not able to) (?:directly |actually |really )?"
     r"(?:help|assist|comply|fulfil|access|interact|perform|provide|process|create|execute|do (?:that|this))"
-    r"|как (?:языковая модель|ии|ai|искусственный)|\bя (?:всего лишь |только )?(?:языковая модель|ии\b|искусственный)"
     r"|у меня нет (?:доступа|возможности)|не имею (?:доступа|возможности)"
     r"|не (?:могу|в состоянии|способен) (?:вам )?(?:помочь|выполнить|создать|предоставить|получить доступ|обработать)",
     re.IGNORECASE,
@@ -60,7 +66,8 @@ def fault_of(
     if known and len(text) <= _SHORT:
         if _ANNOUNCES.search(_last_sentence(text)):
             return "narrated"
-        if not tried and _REFUSES.search(text) and not _REASON.search(text):
+        refuses = not tried and _REFUSES.search(text) and not _REASON.search(text)
+        if refuses or _SPEAKS_OF_ITSELF.search(text):
             return "refused"
     return "language" if drifts(text, wanted, given) else None
 
