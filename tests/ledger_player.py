@@ -194,6 +194,7 @@ class LedgerStates(RuleBasedStateMachine):
 
     def _beat(self, hand: Hand) -> None:
         line, good = self.book.runs[hand.run], self._good(hand)
+        good = good and line.lease_until is not None and line.lease_until >= self.book.now
         answer = self.ledger.runs.heartbeat(hand.run, hand.fence, LEASE_MS)
         assert answer == ((line.cancel_requested_at is not None) if good else None)
         if good:

@@ -162,11 +162,14 @@ class Runs:
         return Claim(replace(run, head_seq=head.seq, head_hash=head.hash), run.fence, now)
 
     def heartbeat(self, run_id: str, fence: int, lease_ms: int) -> bool | None:
-        """Extend the lease. None when it is lost; otherwise whether somebody asked to cancel the run."""
+        """Extend the lease. None when it is lost; otherwise whether somebody asked to cancel the run.
+
+        A lease that ran out stays so, even if nobody took the run yet: its slots may be somebody else's.
+        """
         with self._database.write("run.heartbeat") as connection:
             row = connection.execute(
                 update(tables.runs)
-                .where(R.id == run_id, R.fence == fence, R.state == "running")
+                .where(R.id == run_id, R.fence == fence, R.state == "running", R.lease_until >= Now())
                 .values(lease_until=Now() + lease_ms)
                 .returning(R.cancel_requested_at)
             ).one_or_none()
