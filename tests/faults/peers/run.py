@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = secrets.randbelow(10**6) if given.seed is None else given.seed
     print(*_facts(contenders, seed), table.HEAD, sep="\n", flush=True)
     tallies: list[Tally] = []
+    interrupted = False
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with closing(play(contenders, strikes, seed, given.lanes)) as played:
@@ -62,12 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"make faults-peers: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; what has ended stands above.", file=sys.stderr)
-        return 130
+        print("Interrupted; what has ended is counted.", file=sys.stderr)
+        interrupted = True
     print("", table.HEAD, *table.totals(tallies), sep="\n", flush=True)
     if given.json is not None:
         given.json.write_text(json.dumps(document(contenders, tallies, seed), indent=1) + "\n", encoding="utf-8")
-    return int(not tallies or any(tally.not_run for tally in tallies))
+    return 130 if interrupted else int(not tallies or any(tally.not_run for tally in tallies))
 
 
 def document(contenders: Sequence[Contender], tallies: Sequence[Tally], seed: int) -> dict[str, Any]:

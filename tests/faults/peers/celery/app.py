@@ -4,8 +4,9 @@ that must not be lost.
 One task per job, because a job is one thing to its user; what is tried again is tried from its beginning. The durable
 one acknowledges late, gives back what a dying process held, takes one message at a time and tries again with pauses.
 Its visibility timeout is short, because after a death it is the time that a job waits: the default is an hour, and the
-documentation asks for more than the longest job takes. Jobs take a few seconds here. The two `unacked_restore`
-settings let kombu look for what is overdue every second; by default it does every 100 seconds.
+documentation asks for more than the longest job takes. Jobs take a few seconds here. The two `unacked_restore` settings
+let kombu look for what is overdue every second; by default it does every 100 seconds. A result that cannot be stored is
+stored again.
 """
 
 import os
@@ -29,6 +30,7 @@ if DURABLE:
             "unacked_restore_throttle": 1,
         },
         result_backend_transport_options={"visibility_timeout": VISIBILITY_S},
+        result_backend_always_retry=True,
     )
     options = {"autoretry_for": TROUBLE, "retry_backoff": True, "max_retries": RETRIES}
 
