@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself; nothing but Python 3.11+ and make is needed.
 # Arguments are passed on: make demo ARGS=--json
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench faults faults-peers systems clean
+.PHONY: help demo serve test check fix bench bench-models faults faults-peers systems clean
 
 BIN := .venv/bin
 ROOMS := connectors agents workflows worker api cli
@@ -36,6 +36,9 @@ fix: $(DEV) ## repair what ruff can repair, format, and write schema and referen
 
 bench: $(DEV) ## measure runs per second and memory; nothing is judged
 	@$(BIN)/python bench/run.py $(ARGS)
+
+bench-models: $(DEV) ## play misbehaving models to Kontora and to others; nothing is judged but the ends
+	@$(BIN)/python bench/models/run.py $(ARGS)
 
 faults: $(DEV) ## break everything on purpose, and say what held
 	@$(BIN)/python -m tests.faults.run $(ARGS)

@@ -12,6 +12,7 @@ from bench.models.worlds import ORDERS, World
 #: What models say around their calls and in place of them, in Russian.
 _RUSSIAN = {
     "Sure!": "Конечно!",
+    "Sure, I will do that.": "Конечно, сделаю.",
     "I will create the order now.": "Сейчас внесу запись.",
     "I will create it now.": "Сейчас внесу.",
     "For example, one could call it like this:": "Например, это можно вызвать так:",

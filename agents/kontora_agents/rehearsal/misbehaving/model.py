@@ -10,6 +10,7 @@ from typing import Any
 
 from kontora_agents.rehearsal.misbehaving.scenario import PERSISTENCE, Reply, Scenario, WireCall
 from kontora_agents.rehearsal.misbehaving.work import Stage
+from kontora_agents.rehearsal.misbehaving.written import answered, asked, tools_of
 
 _AS_IT_IS = Reply()
 
@@ -39,21 +40,24 @@ class MisbehavingModels:
         id_, persistence = _parts(model)
         return self.scenarios.get(id_) if persistence in PERSISTENCE else None
 
-    def say(self, model: str, messages: list[dict[str, Any]], offered: list[str]) -> Said:
-        """The next answer of a model that there is."""
+    def say(
+        self, model: str, messages: list[dict[str, Any]], offered: list[str], form: dict[str, Any] | None = None
+    ) -> Said:
+        """The next answer of a model that there is; in writing where tools are not offered but named in a form."""
         scenario = self.scenario(model)
         assert scenario is not None
         work = scenario.work
         stage, right = work.stage(messages), work.answer(messages)
-        name, arguments = work.call(stage, offered)
+        in_writing = [] if offered or form is None else tools_of(form)
+        name, arguments = work.call(stage, offered or in_writing)
         reply = self._fault(model, scenario, stage)
         if reply is not None:
             calls = [_wire(call, name, arguments) for call in reply.calls]
             texts = [_filled(text or "", name, arguments, right) for text in (reply.text, reply.thinking)]
             return Said(texts[0], texts[1], calls, reply, wrong=True)
-        if stage != "answer" and offered:
-            return Said(calls=[(name, arguments)])
-        return Said(right)
+        if in_writing:
+            return Said(answered(right) if stage == "answer" else asked(name, arguments))
+        return Said(right) if stage == "answer" or not offered else Said(calls=[(name, arguments)])
 
     def _fault(self, model: str, scenario: Scenario, stage: Stage) -> Reply | None:
         """What goes wrong now, if anything does; it is counted."""

@@ -41,7 +41,7 @@ class Reply(_Part):
     one_piece: bool = Field(False, description="text and end come in one line")
     status: int = 200
     error: str = ""
-    line: Literal["", "error", "reset", "open", "garbage", "html", "hang", "endless", "slow"] = Field(
+    line: Literal["", "error", "reset", "open", "garbage", "html", "hang", "stall", "endless", "slow"] = Field(
         "", description="what happens on the way: after the first words, or in their place"
     )
     counted: int | None = Field(None, description="tokens of the prompt that the server says it read")

@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not request.get("messages"):
             self._send(200, wire.whole(model, Said(reply=scenario.reply.model_copy(update={"finish": "load"})), (0, 0)))
             return
-        said = self.server.models.say(model, request["messages"], wire.offered(request))
+        said = self.server.models.say(model, request["messages"], wire.offered(request), wire.form(request))
         if said.reply.status != 200:
             self._send(said.reply.status, wire.error(said.reply.error))
             return
@@ -109,30 +109,34 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, wire: Wire, request: dict[str, Any], model: str, said: Said, counts: tuple[int, int]) -> None:
         line = said.reply.line
-        if line in ("hang", "slow"):
-            self.server.closing.wait(_HANGING_S if line == "hang" else _SLOW_S)
-            if line == "hang":
-                self.close_connection = True
-                return
+        if line == "hang" or (line == "stall" and not wire.streams(request)):
+            self._hang()
+            return
+        if line == "slow":
+            self.server.closing.wait(_SLOW_S)
         if line == "html":
             self._page(b"<html><body><h1>502 Bad Gateway</h1></body></html>")
         elif line == "endless":
-            self._endless(wire, request, model, counts)
+            self._endless(wire, request, model, said.text or "and so on ", counts)
         elif wire.streams(request) or line in ("reset", "open", "garbage", "error"):
             self._stream(wire, wire.lines(model, said, counts), said)
         else:
             self._send(200, wire.whole(model, said, counts))
 
-    def _endless(self, wire: Wire, request: dict[str, Any], model: str, counts: tuple[int, int]) -> None:
-        """Go on until the client has had enough, or as long as it allows."""
+    def _hang(self) -> None:
+        self.server.closing.wait(_HANGING_S)
+        self.close_connection = True
+
+    def _endless(self, wire: Wire, request: dict[str, Any], model: str, text: str, counts: tuple[int, int]) -> None:
+        """Say the same until the client has had enough, or as long as it allows."""
         words = min(wire.most(request) or _ENDLESS, _ENDLESS)
-        ended = Said("and so on " * (words // 3), reply=_LENGTH)
+        times = words // max(1, len(text.split()))
         if not wire.streams(request):
-            self._send(200, wire.whole(model, ended, (counts[0], words)))
+            self._send(200, wire.whole(model, Said(text * times, reply=_LENGTH), (counts[0], words)))
             return
         self._head(wire.content_type)
-        for start in range(0, words, 300):
-            self._chunk(wire.words(model, "and so on " * (min(300, words - start) // 3)))
+        for start in range(0, times, 100):
+            self._chunk(wire.words(model, text * min(100, times - start)))
         for last in list(wire.lines(model, Said("", reply=_LENGTH), (counts[0], words))):
             self._chunk(last)
         self._chunk(b"")
@@ -149,6 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(wire.broken("unexpected EOF"))
         elif line == "garbage":
             self._chunk(b"<html>Bad gateway</html>\n")
+        elif line == "stall":
+            self._hang()
+            return
         elif line == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

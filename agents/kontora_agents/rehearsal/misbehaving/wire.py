@@ -22,6 +22,10 @@ class Wire(Protocol):
         """The names of the tools of a request."""
         ...
 
+    def form(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The JSON Schema that the answer of a request should have, if any."""
+        ...
+
     def most(self, request: dict[str, Any]) -> int | None:
         """The longest answer that a request allows, in tokens."""
         ...
@@ -62,7 +66,13 @@ class _Ollama(Wire):
     content_type: ClassVar[str] = "application/x-ndjson"
 
     def offered(self, request: dict[str, Any]) -> list[str]:
+        if request.get("format"):  # a server that gets both leaves the tools alone
+            return []
         return [tool["function"]["name"] for tool in request.get("tools") or ()]
+
+    def form(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        form = request.get("format")
+        return form if isinstance(form, dict) else None
 
     def most(self, request: dict[str, Any]) -> int | None:
         most = (request.get("options") or {}).get("num_predict")
@@ -129,6 +139,11 @@ class _OpenAI(Wire):
 
     def offered(self, request: dict[str, Any]) -> list[str]:
         return [tool["function"]["name"] for tool in request.get("tools") or ()]
+
+    def form(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        wanted = request.get("response_format")
+        form = wanted.get("json_schema", {}).get("schema") if isinstance(wanted, dict) else None
+        return form if isinstance(form, dict) else None
 
     def most(self, request: dict[str, Any]) -> int | None:
         most = request.get("max_tokens") or request.get("max_completion_tokens")

@@ -60,7 +60,7 @@ def _results(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The records that tools gave, in order: JSON objects, or the JSON in the text around them."""
     found = []
     for message in messages:
-        if message.get("role") == "tool":
+        if message.get("role") in ("tool", "user"):  # calls in writing are answered in writing
             record = _record(message.get("content"))
             if record is not None:
                 found.append(record)
