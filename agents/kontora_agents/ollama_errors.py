@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from kontora_agents.errors import (
     ModelError,
     ModelMissing,
-    ModelMisspoke,
     ModelUnavailable,
     ModelUnsuitable,
     RehearsalMismatch,
@@ -22,8 +21,8 @@ class NoTools(ModelUnsuitable):
     """The server takes no tools for this model."""
 
 
-class UnreadCall(ModelMisspoke):
-    """The model wrote a call that its server could not read."""
+class UnreadCall(ModelError):
+    """The model wrote a call that its server could not read. Whoever asks is told of it as an answer."""
 
 
 def explain(status: int, body: bytes, model: str) -> ModelError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kontora_agents.reading.schema import Schema, fits, options, resolve
-from kontora_agents.reading.values import NOTHING, Unclear, read_value, wanted
+from kontora_agents.reading.values import NOTHING, Unclear, decoded, is_plain, read_value, takes_only_parts, wanted
 from kontora_agents.seams import Repair, ToolSpec
 
 #: Under these names models put all arguments into a further object.
@@ -28,6 +28,8 @@ class Reading:
 
 def read_arguments(spec: ToolSpec, given: dict[str, Any]) -> Reading:
     """Read the arguments of a call. Those that need no repair come back as the same object."""
+    if is_plain(given, spec.parameters):
+        return Reading(given)
     reader = _Reader(spec, given)
     taken_out = reader.taken_out(given)
     read = reader.object(taken_out, spec.parameters, "")
@@ -135,6 +137,11 @@ class _Reader:
             self.problems.append(f"{where} needs a value: it is {wanted(part, self._definitions)}")
 
     def _value(self, value: Any, schema: Schema, where: str) -> Any:
+        if isinstance(value, str) and takes_only_parts(schema):
+            inner = decoded(value)
+            if inner is not None:
+                self._changed(where, value, inner, "the value stood in a text, as JSON")
+                value = inner
         if isinstance(value, dict) and schema.get("properties"):
             return self.object(value, schema, f"{where}.")
         if isinstance(value, list) and isinstance(schema.get("items"), dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -82,7 +83,9 @@ def xml_calls(text: str) -> list[Printed]:
 def python_calls(text: str) -> list[Printed]:
     """Calls as Python writes them, alone or in a list; values are literals. Nothing is executed. Raises `NoCall`."""
     try:
-        parsed = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():  # of a strange escape in a text nobody needs to hear
+            warnings.simplefilter("ignore")
+            parsed = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise NoCall from None
     listed = parsed.elts if isinstance(parsed, ast.List | ast.Tuple) else [parsed]

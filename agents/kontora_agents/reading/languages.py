@@ -41,7 +41,7 @@ def spoken(text: str) -> Language:
 
 def drifts(answer: str, wanted: Language | None, given: str) -> bool:
     """Whether an answer, or a part of it, is in a language that nobody asked for. Words that were given may be."""
-    if any(run not in given for run in _FOREIGN.findall(answer)):
+    if not answer.isascii() and max(answer) >= "\u0590" and any(run not in given for run in _FOREIGN.findall(answer)):
         return True
     if wanted is None or len(answer) < _TOO_SHORT or _right(answer, wanted) > _AT_LEAST:
         return False
@@ -56,5 +56,7 @@ def _right(text: str, wanted: Language) -> float:
 
 def _share(text: str) -> float:
     """The Cyrillic share of a text's letters."""
+    if text.isascii():
+        return 0.0
     cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
     return cyrillic / max(1, cyrillic + latin)

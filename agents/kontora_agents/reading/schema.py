@@ -20,7 +20,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
 }
-_BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
+BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     "minimum": lambda value, bound: value >= bound,
     "maximum": lambda value, bound: value <= bound,
     "exclusiveMinimum": lambda value, bound: value > bound,
@@ -38,6 +38,8 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def resolve(schema: Schema, definitions: Schema) -> Schema:
     """The schema behind references and unions of one."""
+    if "$ref" not in schema and "allOf" not in schema:
+        return schema
     for _ in range(16):
         if "$ref" in schema:
             inner = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
@@ -78,7 +80,7 @@ def fits(value: Any, schema: Schema, definitions: Schema) -> bool:
     if isinstance(value, list):
         items = schema.get("items", {})
         return _length_fits(value, schema) and all(fits(item, items, definitions) for item in value)
-    return not _number(value) or all(holds(value, schema[word]) for word, holds in _BOUNDS.items() if word in schema)
+    return not _number(value) or all(holds(value, schema[word]) for word, holds in BOUNDS.items() if word in schema)
 
 
 def is_date(text: str) -> bool:

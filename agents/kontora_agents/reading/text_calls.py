@@ -30,12 +30,16 @@ _NOT_MEANT = re.compile(
     r"|цитат\w*|хотите|ранее|уже|был[аио]?|вызвал\w*|неправильн\w*|неверн\w*)\b|[?>]",
     re.IGNORECASE,
 )
+#: A call of whatever name, as nothing else is written.
+_ANY_CALL = re.compile(
+    r"""["'](?:name|tool|function)["']\s*:\s*["'][\w.:-]*["']\s*,\s*["'](?:arguments|parameters)["']\s*:"""
+)
 _QUOTES = (("«", "»"), ("“", "”"), ("„", "“"), ("‘", "’"))
 
 
 def text_calls(text: str, offered: Collection[str]) -> tuple[str, list[Printed]] | None:
     """The prose before the calls, and the calls under their offered names; None if the text is not read as calls."""
-    if len(text) > _LONGEST or not offered:
+    if len(text) > _LONGEST or not offered or not ("{" in text or shows_a_call(text, offered)):
         return None
     text = _END.sub("", text)
     begin = _beginning(tuple(sorted(offered))).search(text)
@@ -57,7 +61,7 @@ def text_calls(text: str, offered: Collection[str]) -> tuple[str, list[Printed]]
 
 def shows_a_call(text: str, known: Collection[str]) -> bool:
     """Whether a text looks as if it held a call, whole or in part, real or quoted."""
-    if any(mark in text for mark in _MARKS):
+    if any(mark in text for mark in _MARKS) or ("{" in text and _ANY_CALL.search(text)):
         return True
     if not known or ("{" not in text and "(" not in text):
         return False

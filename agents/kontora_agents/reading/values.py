@@ -11,7 +11,7 @@ from typing import Any
 
 from kontora_agents.dates import find_dates
 from kontora_agents.figures import find_figures
-from kontora_agents.reading.schema import Schema, fits, is_date, options, resolve
+from kontora_agents.reading.schema import BOUNDS, Schema, fits, is_date, options, resolve
 
 #: Words that stand for no value at all.
 NOTHING = frozenset({"None", "null", "undefined"})
@@ -26,6 +26,8 @@ _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 _YEAR_FIRST = re.compile(r"([0-9]{4})[/.]([0-9]{2})[/.]([0-9]{2})")
 _MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?")
+#: With one of these words a schema asks for more than can be seen at a glance.
+_BOUNDED = frozenset({*BOUNDS, "minLength", "maxLength", "pattern", "const", "allOf", "$ref"})
 _CURRENCIES = {
     "EUR": "eur € euro euros евро",
     "USD": "usd $ us$ dollar dollars доллар доллара долларов",
@@ -41,9 +43,48 @@ class Unclear(Exception):
     """A value has no reading, or more than one. Its text says what to write instead."""
 
 
+def is_plain(given: dict[str, Any], schema: Schema) -> bool:
+    """Whether arguments can be seen at a glance to need no reading: what is false here may still be right."""
+    properties = schema.get("properties")
+    if properties is None or any(name not in given for name in schema.get("required", ())):
+        return False
+    return all(name in properties and _is_plain(value, properties[name]) for name, value in given.items())
+
+
+def _is_plain(value: Any, schema: Schema) -> bool:
+    if "enum" in schema:
+        return isinstance(value, str) and value in schema["enum"]
+    kind = schema.get("type")
+    if not isinstance(value, str):
+        return kind == "integer" and type(value) is int and not _BOUNDED & schema.keys()
+    if kind is None and [option.get("type") for option in schema.get("anyOf", ())] == ["number", "string"]:
+        bounded = any(_BOUNDED & option.keys() for option in schema["anyOf"])
+        return not bounded and _PLAIN.fullmatch(value) is not None and _GROUPED.fullmatch(value) is None
+    if kind != "string" or _BOUNDED & schema.keys():
+        return False
+    if schema.get("format") == "date":
+        return is_date(value)
+    return value not in NOTHING and not is_placeholder(value)
+
+
 def is_placeholder(text: str) -> bool:
     """Whether a text only holds the place of a value."""
     return _PLACEHOLDER.fullmatch(text.strip()) is not None
+
+
+def takes_only_parts(schema: Schema) -> bool:
+    """Whether a schema asks for a list or an object."""
+    kinds = _kinds(schema)
+    return bool(kinds) and kinds <= {"array", "object"}
+
+
+def decoded(text: str) -> list[Any] | dict[str, Any] | None:
+    """The list or object that a text holds as JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list | dict) else None
 
 
 def is_number(schema: Schema) -> bool:
@@ -124,8 +165,6 @@ def _readings(value: Any, schema: Schema) -> list[Any]:
         return [_date(value)]
     if kind == "boolean":
         return [{"true": True, "false": False}[value.casefold()]] if value.casefold() in ("true", "false") else []
-    if kind in ("array", "object"):
-        return _decoded(value)
     return []
 
 
@@ -140,13 +179,6 @@ def _choices(value: Any, allowed: list[Any]) -> list[Any]:
 
 def _styleless(value: Any) -> str:
     return re.sub(r"[\s_-]", "", str(value)).casefold()
-
-
-def _decoded(text: str) -> list[Any]:
-    try:
-        return [json.loads(text)]
-    except (ValueError, RecursionError):
-        return []
 
 
 # --- dates and numbers -------------------------------------------------------------------------------------------

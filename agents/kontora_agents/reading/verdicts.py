@@ -21,7 +21,7 @@ _DO = (
     r"|begin|start|proceed|do that|do this|do it|need to call|look up"
 )
 _ANNOUNCES = re.compile(
-    rf"\b(?:I'll|I’ll|I will|let me|let's|I am going to|I'm going to|I’m going to|now I|next,? I|first,? I)\b"
+    rf"\b(?:I['’]ll|I will|let me|let's|(?:I am|I['’]m) going to|(?:now|next|first),? I (?:need|have) to)\b"
     rf"(?! know)(?:\W+\w+){{0,3}}?\W+(?:{_DO})\b"
     r"|\b(?:calling|invoking|executing|using) (?:the )?(?:tool|function|\w+_\w+)"
     r"|(?:^|\b)(?:сейчас|теперь|сначала|далее|затем|итак|хорошо|давайте|я|мне нужно)[\s,]+(?:\w+\s+){0,3}?"
@@ -64,17 +64,17 @@ def fault_of(
     if known and shows_a_call(text, known):
         return "shown"
     if known and len(text) <= _SHORT:
-        if _ANNOUNCES.search(_last_sentence(text)):
-            return "narrated"
         refuses = not tried and _REFUSES.search(text) and not _REASON.search(text)
         if refuses or _SPEAKS_OF_ITSELF.search(text):
             return "refused"
+        if _ANNOUNCES.search(_last_sentence(text)):
+            return "narrated"
     return "language" if drifts(text, wanted, given) else None
 
 
 def is_endless(text: str) -> bool:
     """Whether a text ends in the same words again and again."""
-    if len(text) < _TAIL:
+    if len(text) < _TAIL or text.count(text[-24:]) < _TIMES - 1:
         return False
     for period in range(1, min(_LONGEST_PERIOD, len(text) // _TIMES) + 1):
         length = max(_TAIL, period * _TIMES)
