@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kontora_agents.definition import AgentDefinition
 from kontora_agents.grounding import Ungrounded, check
+from kontora_agents.limits import LimitReached
 from kontora_agents.model import Model
 from kontora_agents.runner import AgentOutcome
 from kontora_agents.seams import Seams, ToolSpec
@@ -36,8 +37,8 @@ class AutogenRunner:
         evidence: Callable[[], list[str]],
     ) -> AgentOutcome:
         """Let an agent work; see `AgentRunner.run`."""
-        _quiet_autogen()
-        from kontora_agents.chat_client import ChatClient, LimitReached
+        quiet_autogen()
+        from kontora_agents.chat_client import ChatClient
         from kontora_agents.toolbox import Toolbox
 
         toolbox = Toolbox(tools, seams)
@@ -49,7 +50,7 @@ class AutogenRunner:
             if agent.grounding != "off":
                 ungrounded = _unfounded(client, agent, evidence)
                 if ungrounded and len(client.answers) < agent.limits.turns:
-                    await _say(assistant, client, _ask_again(ungrounded))
+                    await _say(assistant, client, ask_again(ungrounded))
                     ungrounded = _unfounded(client, agent, evidence)
         except LimitReached:
             if agent.grounding != "off":
@@ -88,7 +89,8 @@ def _unfounded(client: ChatClient, agent: AgentDefinition, evidence: Callable[[]
     return check(client.text, [agent.instructions, *evidence()])
 
 
-def _ask_again(ungrounded: list[Ungrounded]) -> str:
+def ask_again(ungrounded: list[Ungrounded]) -> str:
+    """What an agent is told whose figures stand nowhere."""
     figures = ", ".join(dict.fromkeys(found.text for found in ungrounded))
     return (
         f"These figures of your answer are neither in the data you were given nor in any tool result: {figures}. "
@@ -113,7 +115,7 @@ def _outcome(client: ChatClient, toolbox: Toolbox, model_name: str, ungrounded: 
 
 
 @cache
-def _quiet_autogen() -> None:
+def quiet_autogen() -> None:
     """Keep AutoGen's own logs shut: they carry prompts and results, and the journal has both."""
     for name in ("autogen_core", "autogen_core.events", "autogen_agentchat", "autogen_agentchat.events"):
         logger = logging.getLogger(name)

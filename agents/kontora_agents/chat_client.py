@@ -22,15 +22,12 @@ from pydantic import BaseModel
 
 from kontora_agents.definition import Limits
 from kontora_agents.dialogue import Dialogue
+from kontora_agents.limits import LimitReached
 from kontora_agents.model import Model
 from kontora_agents.reading.understanding import Understood
 from kontora_agents.seams import Message, ModelAnswer, Seams, ToolCall, ToolSpec
 from kontora_agents.tokens import estimate_request
 from kontora_agents.toolbox import Toolbox
-
-
-class LimitReached(Exception):
-    """The agent has used up its turns or tool calls."""
 
 
 class ChatClient(ChatCompletionClient):

@@ -110,7 +110,9 @@ class Seams(Protocol):
     async def ask(
         self, turn: int, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
     ) -> ModelAnswer:
-        """Return the answer to `request`: a recorded one, or what `send` gives. Raises `TurnLeft`, `ModelError`."""
+        """Return the answer to `request`: a recorded one, or what `send` gives.
+
+        Raises `TurnLeft`, `LimitReached`, `ModelError`."""
         ...
 
     async def repaired(self, turn: int, repairs: list[Repair]) -> None:

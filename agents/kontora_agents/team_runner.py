@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from autogen_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, SelectorGroupChat, Swarm
 
-from kontora_agents.autogen_runner import _ask_again, _quiet_autogen
-from kontora_agents.chat_client import LimitReached
+from kontora_agents.autogen_runner import ask_again, quiet_autogen
 from kontora_agents.grounding import Ungrounded, check
+from kontora_agents.limits import LimitReached
 from kontora_agents.seams import ModelAnswer, TurnLeft
 from kontora_agents.speaker import Speakers, purpose
 from kontora_agents.team import PERSON, Chooser, Said, Team, TeamOutcome
@@ -37,7 +37,7 @@ class TeamAtWork:
 
     async def run(self) -> TeamOutcome:
         """Let the team work. Raises like `AgentRunner.run`."""
-        _quiet_autogen()
+        quiet_autogen()
         ungrounded: list[Ungrounded] = []
         talk = asyncio.ensure_future(self._talk())
         try:
@@ -94,8 +94,8 @@ class TeamAtWork:
     def _keep_last_words(self) -> None:
         """What the member said that was speaking when the limit was reached."""
         for seat in self._seats.values():
-            if isinstance(seat.client.stopped, LimitReached) and seat.client.answers:
-                self._add(seat, seat.client.answers[-1].text)
+            if isinstance(seat.client.stopped, LimitReached):
+                self._add(seat, seat.client.text)
 
     def _add(self, seat: Seat, text: str) -> None:
         if text:
@@ -106,11 +106,11 @@ class TeamAtWork:
         ungrounded = self._unfounded()
         seat = self._author
         if ungrounded and len(seat.client.answers) < seat.member.agent.limits.turns:
-            async for _ in seat.run_stream(task=_ask_again(ungrounded)):
+            async for _ in seat.run_stream(task=ask_again(ungrounded)):
                 pass
             if seat.client.stopped is not None:
                 raise seat.client.stopped
-            self._add(seat, seat.client.answers[-1].text)
+            self._add(seat, seat.client.text)
             ungrounded = self._unfounded()
         return ungrounded
 

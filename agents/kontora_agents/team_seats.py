@@ -43,7 +43,8 @@ class Seat(AssistantAgent):
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
-        """Hear what was said, and speak."""
+        """Hear what was said, and speak; the client's `text` then is what was said this time."""
+        self.client.text = ""
         async for said in super().on_messages_stream([_heard(one) for one in messages], cancellation_token):
             yield said
 

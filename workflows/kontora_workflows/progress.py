@@ -45,8 +45,8 @@ class Progress:
         return any(model["rehearsal"] for model in self.models)
 
 
-#: What is shown of an agent's answer.
-_SAID = ("agent", "text", "model", "rehearsal", "ungrounded", "ended", "turns", "tool_calls")
+#: What is shown of an agent's answer, or a team's.
+_SAID = ("agent", "text", "model", "rehearsal", "ungrounded", "ended", "turns", "tool_calls", "transcript")
 
 
 def progress(ledger: Ledger, run: Run) -> Progress:
@@ -61,7 +61,7 @@ def progress(ledger: Ledger, run: Run) -> Progress:
         finished = last.get(("step.finished", step.id))
         result = _result(finished, payloads)
         figures += result.get("figures", []) if step.kind == "report" else []
-        said = {name: result[name] for name in _SAID if name in result} if step.kind == "agent" else {}
+        said = {name: result[name] for name in _SAID if name in result} if step.kind in ("agent", "team") else {}
         started = last.get(("step.started", step.id))
         steps.append(_step(step, started, finished, said, rests=run.state in AT_REST))
     return Progress(steps, figures, _outputs(ledger, run, entries), _models(ledger, run))

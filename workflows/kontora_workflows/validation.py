@@ -16,6 +16,7 @@ from kontora_workflows.definition import (
     Input,
     ReportStep,
     Step,
+    TeamStep,
     WaitStep,
     Workflow,
 )
@@ -31,14 +32,16 @@ from kontora_workflows.definitions.results import (
     LoopResult,
     ReportResult,
     Skipped,
+    TeamResult,
 )
 from kontora_workflows.definitions.schedules import check_schedule
 from kontora_workflows.definitions.scope import ROOTS, Scope
+from kontora_workflows.definitions.team_check import check_agent, check_team
 from kontora_workflows.definitions.tools import ToolCatalog, UnknownTools, returns
 from kontora_workflows.definitions.types import NoSuchPart, called, items_of, shape
 from kontora_workflows.inputs import NotOfType, read_input
 from kontora_workflows.loader import Loaded
-from kontora_workflows.references import ReferenceSyntax, nearest, parse, texts
+from kontora_workflows.references import ReferenceSyntax, parse, texts
 
 __all__ = ["ToolCatalog", "validate"]
 
@@ -147,7 +150,9 @@ class _Check:
             given = self._call(step.approval.call, step.approval.with_, (*path, "approval"), scope)
             return ApprovalResult[given]  # type: ignore[valid-type] # a type made at run time
         if isinstance(step, AgentStep):
-            return self._agent(step, path)
+            self.agent_steps.append(step.id)
+            check_agent(step.agent, (*path, "agent"), self.workflow, self.findings)
+            return AgentResult
         if isinstance(step, ReportStep):
             for at, text in _references_of(step):
                 self._one_reference(text, (*path, "report", *at))
@@ -158,6 +163,10 @@ class _Check:
             return DeliveryResult
         if isinstance(step, WaitStep):
             return Skipped
+        if isinstance(step, TeamStep):
+            self.agent_steps.append(step.id)
+            check_team(step, path, self.workflow, self.findings)
+            return TeamResult
         before = list(self.agent_steps)
         self._steps(step.steps, (*path, "steps"), inner)
         self.agent_steps = before
@@ -169,15 +178,6 @@ class _Check:
             return Any
         check_arguments(tool, name, given, (*path, "with"), scope, self.findings)
         return returns(tool)
-
-    def _agent(self, step: AgentStep, path: Path) -> Any:
-        self.agent_steps.append(step.id)
-        if step.agent not in self.workflow.agents:
-            near = nearest(step.agent, self.workflow.agents)
-            known = ", ".join(self.workflow.agents) or "none"
-            hint = f"Did you mean `{near}`?" if near else f"Agents of this workflow: {known}"
-            self.say((*path, "agent"), f"There is no agent `{step.agent}`", hint)
-        return AgentResult
 
     def _inside(self, step: ForEachStep, path: Path, scope: Scope) -> Scope:
         """Return what is visible inside a loop."""

@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from kontora_agents.definition import AgentDefinition
+from kontora_agents.limits import LimitReached
 from kontora_agents.reading.identity import identity
 from kontora_agents.seams import ModelAnswer, ModelRequest, Repair, ToolAnswer, ToolCall, ToolSpec, TurnLeft
 from kontora_connectors import Tool
 
+from kontora_workflows.engine.budget import Budget, Shared, time_of
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
 from kontora_workflows.engine.clearance import Clearance
@@ -21,7 +23,7 @@ from kontora_workflows.engine.journal import QUICK_S, Journal
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.repeats import Repeats, told_again
-from kontora_workflows.engine.signals import StepFailed, Stop, nondeterministic
+from kontora_workflows.engine.signals import Stop, nondeterministic
 from kontora_workflows.engine.slot import slot
 from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.chain import canonical, digest
@@ -34,7 +36,7 @@ _LATER = ToolAnswer(content="This call has not been made yet.", is_error=True)
 
 
 class Desk:
-    """The `Seams` of one agent step."""
+    """The `Seams` of one agent. Agents that work together share what is `shared`."""
 
     def __init__(
         self,
@@ -45,14 +47,18 @@ class Desk:
         caller: Caller,
         pulse: Pulse,
         clearance: Clearance,
+        shared: Shared | None = None,
     ) -> None:
-        self._path, self._agent, self._model, self._clearance = path, agent, model, clearance
+        self._path, self._model, self._clearance = path, model, clearance
         self._journal, self._caller, self._pulse = journal, caller, pulse
         self._names = {wire_name(name): name for name in agent.tools}
         self._tools: dict[str, tuple[ToolSpec, Tool]] = {}
         self._repeats = Repeats()
-        self._tokens = self._shown = 0
-        self._untrusted = False
+        self._shown = 0
+        own = Budget(agent.limits)
+        self._budgets = [own, shared.budget] if shared else [own]
+        self._shared = shared or Shared(own)
+        self._limit: str | None = None
         self.stopped: Stop | LeaseLost | None = None
         self.evidence: list[str] = []
 
@@ -67,43 +73,65 @@ class Desk:
     async def ask(
         self, turn: int, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
     ) -> ModelAnswer:
-        """Answer from the ledger, or ask the model and record it. Raises `TurnLeft`, `ModelError`."""
+        """Answer from the ledger, or ask the model and record it. Raises `TurnLeft`, `LimitReached`, `ModelError`."""
         if self.stopped is not None:
             raise TurnLeft(str(self.stopped))
         key = f"{self._path}/t{turn}"
         hash_ = digest(request.model_dump(mode="json"))
         try:
-            answered = self._journal.recorded("model.answered", key)
-            if answered is not None:
-                self._same(key, hash_)
-                answer = ModelAnswer.model_validate(self._journal.payload(answered)["answer"])
-            else:
-                self._budget()
+            self._check_limits(key)
+            if self._journal.recorded("model.answered", key) is None:
                 self._clearance.check()
                 with slot(self._journal, self._pulse, f"model:{self._model.server}", self._model.limit):
-                    answer = await self._ask_model(key, hash_, request, send)
+                    await self._ask_model(key, hash_, request, send)
+            answer = self._answer(key, hash_)
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
             raise TurnLeft(str(stop)) from stop
         self._shown = len(request.messages)
-        self._tokens += answer.prompt_tokens + answer.completion_tokens
         return answer
+
+    def _answer(self, key: str, hash_: str) -> ModelAnswer:
+        """The recorded answer, counted. Raises `StepFailed` if it is one to another question."""
+        answered = self._journal.recorded("model.answered", key)
+        assert answered is not None
+        if answered.data["request_hash"] != hash_:
+            raise nondeterministic(f"At {key} the model was asked something else before than it would be asked now.")
+        answer = ModelAnswer.model_validate(self._journal.payload(answered)["answer"])
+        for budget in self._budgets:
+            budget.answered(answer, time_of(self._journal, key, "model.asked", answered))
+        return answer
+
+    def _check_limits(self, key: str) -> None:
+        """Raise `LimitReached` if nothing is to be asked any more."""
+        if self._journal.recorded("limit.reached", key) is not None:
+            raise LimitReached
+        limit = self._limit or next(filter(None, (budget.spent() for budget in self._budgets)), None)
+        if limit is not None:
+            raise self._reached(key, limit)
+
+    def _reached(self, key: str, limit: str) -> LimitReached:
+        """Record which limit ended the work."""
+        self._journal.note("limit.reached", key, {"limit": limit})
+        return LimitReached(limit)
 
     async def _ask_model(
         self, key: str, hash_: str, request: ModelRequest, send: Callable[[ModelRequest], Awaitable[ModelAnswer]]
-    ) -> ModelAnswer:
+    ) -> None:
         self._pulse.check()
         new = [message.model_dump(mode="json") for message in request.messages[self._shown :]]
         asked = {"model": request.model, "request_hash": hash_, "messages_before": self._shown}
         asked["zone"] = self._model.zone
         self._journal.append("model.asked", key, asked, payload={"messages": new})
         passing("model.before")
-        started = time.monotonic()
+        started, left = time.monotonic(), min(budget.seconds_left for budget in self._budgets)
         task = asyncio.ensure_future(send(request))
         try:
             while not task.done():
-                await asyncio.wait({task}, timeout=_LOOK_S)
+                await asyncio.wait({task}, timeout=min(_LOOK_S, left))
                 self._pulse.check()
+                if not task.done() and time.monotonic() - started > left:
+                    raise self._reached(key, "seconds")
             answer = task.result()
             passing("model.after")
         finally:
@@ -122,20 +150,6 @@ class Desk:
         quick = time.monotonic() - started < QUICK_S
         write = self._journal.note if quick else self._journal.append
         write("model.answered", key, body, payload={"answer": answer.model_dump(mode="json")})
-        return answer
-
-    def _same(self, key: str, hash_: str) -> None:
-        answered = self._journal.recorded("model.answered", key)
-        if answered is not None and answered.data["request_hash"] != hash_:
-            raise nondeterministic(f"At {key} the model was asked something else before than it would be asked now.")
-
-    def _budget(self) -> None:
-        if self._tokens > self._agent.limits.tokens:
-            raise StepFailed(
-                "budget_spent",
-                f"The agent of {self._path} used {self._tokens} tokens; its limit is {self._agent.limits.tokens}.",
-                "Raise limits.tokens of the agent, or give it less to read; then start a new run.",
-            )
 
     async def repaired(self, turn: int, repairs: list[Repair]) -> None:
         """Record what was repaired in an answer, once. The values may be anybody's: they are stored apart."""
@@ -151,17 +165,25 @@ class Desk:
 
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
         """Make a call through the gate. What makes the run stop is kept for the next `ask`."""
-        if self.stopped is not None:
+        self._limit = self._limit or next(filter(None, (one.spent_by_calling() for one in self._budgets)), None)
+        if self.stopped is not None or self._limit is not None:
             return _LATER
         key = f"{self._path}/t{turn}/c{position}"
         try:
             self._pulse.check()
-            if call.name in self._tools and not call.problem:
-                return self._call(key, call)
-            return self._refuse(key, call)
+            can = call.name in self._tools and not call.problem
+            answer = self._call(key, call) if can else self._refuse(key, call)
+            self._count(key)
+            return answer
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
             return _LATER
+
+    def _count(self, key: str) -> None:
+        ended = self._journal.recorded("tool.outcome", key)
+        assert ended is not None
+        for budget in self._budgets:
+            budget.called(time_of(self._journal, key, "tool.intended", ended))
 
     def _call(self, key: str, call: ToolCall) -> ToolAnswer:
         """Make a call, unless the very same was made before in this step."""
@@ -171,7 +193,7 @@ class Desk:
         if before is not None:
             self._caller.deny(wanted, f"The same call was made before: entry {before.seq}.", code="repeated")
             return told_again(before, repeated)
-        outcome = self._caller.call(replace(wanted, untrusted=self._untrusted))
+        outcome = self._caller.call(replace(wanted, untrusted=self._shared.untrusted))
         edited = self._journal.recorded("approval.edited", key)
         made = [self._journal.payload(edited)["arguments"]] if edited else []
         self._repeats.learn(spec, tool, outcome, call.arguments, *made)
@@ -194,7 +216,7 @@ class Desk:
             return ToolAnswer(content=content, is_error=True, repeated=repeated)
         text = canonical(outcome.result)
         self.evidence.append(text)
-        self._untrusted = self._untrusted or outcome.untrusted
+        self._shared.untrusted = self._shared.untrusted or outcome.untrusted
         return ToolAnswer(content=text, repeated=repeated)
 
 

@@ -12,6 +12,7 @@ from kontora_agents.task import render_task
 from kontora_agents.team import Chooser, Member, Team
 
 from kontora_workflows.definition import TeamStep, Workflow
+from kontora_workflows.engine.budget import Budget, Shared
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.desk import Desk, evidence_of
@@ -40,6 +41,7 @@ class Crew:
         self._desks: dict[str, Desk] = {}
         self._servers: dict[str, str] = {}
         self._questions = Questions(step, journal)
+        self._shared = Shared(Budget(step.team.limits))
 
     def work(self, data: dict[str, Any], loop: asyncio.Runner) -> dict[str, Any]:
         """Let the team work on `data`; returns the result of the step. Raises `Stop`, `LeaseLost`, `ModelError`."""
@@ -95,7 +97,8 @@ class Crew:
 
     def _desk(self, name: str, agent: AgentDefinition, chosen: ChosenModel) -> Desk:
         clearance = Clearance(self._workflow, self._step, chosen, self._journal)
-        desk = Desk(f"{self._step.id}/{name}", agent, chosen, self._journal, self._caller, self._pulse, clearance)
+        path, shared = f"{self._step.id}/{name}", self._shared
+        desk = Desk(path, agent, chosen, self._journal, self._caller, self._pulse, clearance, shared)
         self._desks[name], self._servers[name] = desk, chosen.server
         return desk
 
