@@ -1,4 +1,4 @@
-"""The shapes in which models print calls as text: JSON, XML, Python. Each is read whole or not at all."""
+"""The shapes in which models print calls as text: JSON, XML, Python, tags. Each is read whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ _FUNCTION = re.compile(r"\s*(?:<tool_call>\s*)?<function=([^<>\s]+)>(.*?)</funct
 _PARAMETER = re.compile(r"\s*<parameter=([^<>\s]+)>(.*?)</parameter>\s*", re.DOTALL)
 #: `name{...}` and `name[ARGS]{...}`, as models write behind `[TOOL_CALLS]`.
 _NAME_FIRST = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(?:\[ARGS\])?\s*(?=\{)")
+#: A channel of calls that leaked into the text, and an action with its input on two lines.
+_CHANNEL = re.compile(
+    r"<\|channel\|>\w+ to=([\w.:-]+)\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>(.*?)(?:<\|call\|>)?", re.DOTALL
+)
+_ACTION = re.compile(r"Action: *([\w.:-]+) *\nAction Input:(.*)", re.DOTALL)
 _SEPARATOR = re.compile(r"[\s,;]*")
 
 
@@ -75,9 +80,20 @@ def xml_calls(text: str) -> list[Printed]:
         function = _FUNCTION.match(text, at)
         if function is None:
             raise NoCall
-        found.append(Printed(function[1], _parameters(function[2]), loose=True))
+        if function[2].lstrip().startswith("{"):
+            found.append(Printed(function[1], _object(function[2].strip())))
+        else:
+            found.append(Printed(function[1], _parameters(function[2]), loose=True))
         at = function.end()
     return found
+
+
+def tagged_calls(text: str) -> list[Printed]:
+    """One call behind `<|channel|>`, or as `Action:` and `Action Input:`. Raises `NoCall`."""
+    form = _CHANNEL.fullmatch(text) or _ACTION.fullmatch(text)
+    if form is None:
+        raise NoCall
+    return [Printed(form[1], _object(form[2].strip()))]
 
 
 def python_calls(text: str) -> list[Printed]:

@@ -11,11 +11,20 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 
 from kontora_agents.reading import names
-from kontora_agents.reading.call_shapes import NoCall, Printed, json_calls, python_calls, xml_calls
+from kontora_agents.reading.call_shapes import NoCall, Printed, json_calls, python_calls, tagged_calls, xml_calls
 
 #: Longer texts are answers; longer prose is not what stands before a call.
 _LONGEST, _LONGEST_PROSE = 20_000, 300
-_MARKS = ("<tool_call>", "<tool_calls>", "<function=", "<|python_tag|>", "[TOOL_CALLS]")
+_MARKS = (
+    "<tool_call>",
+    "<tool_calls>",
+    "<function=",
+    "<|python_tag|>",
+    "[TOOL_CALLS]",
+    "<|channel|>",
+    "Action Input:",
+    "<invoke",
+)
 _END = re.compile(r"(?:\s|<\|(?:eom_id|eot_id|im_end|end|end_of_turn|endoftext)\|>|<end_of_turn>|</s>)+\Z")
 _FENCE = re.compile(r"```[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _TAG = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>\s*", re.DOTALL)
@@ -72,13 +81,18 @@ def shows_a_call(text: str, known: Collection[str]) -> bool:
 def _beginning(offered: tuple[str, ...]) -> re.Pattern[str]:
     """Where the calls of a text can begin: there is one such place, the first."""
     marks = "|".join(map(re.escape, _MARKS))
-    return re.compile(rf"```|{marks}|\{{|\[\s*(?:\{{|[A-Za-z_][\w.]*\()|(?<![\w.]){_dotted(offered)}\(", re.IGNORECASE)
+    return re.compile(
+        rf"```|{marks}|^Action:|\{{|\[\s*(?:\{{|[A-Za-z_][\w.]*\()|(?<![\w.]){_dotted(offered)}\(", re.I | re.M
+    )
 
 
 @lru_cache(maxsize=256)
 def _likeness(known: tuple[str, ...]) -> re.Pattern[str]:
     named = _dotted(known)
-    return re.compile(rf"""["'](?:name|tool|tool_name|function)["']\s*:\s*["']{named}["']|(?<!\w){named}\(""", re.I)
+    return re.compile(
+        rf"""["'](?:name|tool|tool_name|function)["']\s*:\s*["']{named}["']|(?<!\w){named}(?:\(|[^\w]{{0,20}}\{{)""",
+        re.I,
+    )
 
 
 def _dotted(offered: tuple[str, ...]) -> str:
@@ -104,6 +118,8 @@ def _calls(tail: str) -> list[Printed]:
         return _blocks(tail, _FENCE, _fenced)
     if tail.startswith("<tool_call>") and not re.match(r"<tool_call>\s*<function=", tail):
         return _blocks(tail, _TAG, lambda match: _bare(match[1], marked=True))
+    if tail.startswith(("<|channel|>", "Action:")):
+        return tagged_calls(tail)
     for mark in ("[TOOL_CALLS]", "<|python_tag|>"):
         if tail.startswith(mark):
             return _bare(tail[len(mark) :], marked=True)

@@ -115,7 +115,10 @@ def read_value(value: Any, schema: Schema, definitions: Schema, others: Collecti
     fitting = [one for one in read if fits(one, schema, definitions)]
     if fitting and all(one == fitting[0] for one in fitting):
         return fitting[0]
-    raise Unclear(f"{_shown(value)} is not {wanted(schema, definitions)}")
+    exactly = ". Write it in quotes, exactly as you were given it" if isinstance(value, int | float) else ""
+    raise Unclear(
+        f"{_shown(value)} is not {wanted(schema, definitions)}{exactly if _kinds(schema) == {'string'} else ''}"
+    )
 
 
 def wanted(schema: Schema, definitions: Schema) -> str:
@@ -157,10 +160,8 @@ def _readings(value: Any, schema: Schema) -> list[Any]:
     kind = schema.get("type")
     if "enum" in schema:
         return _choices(value, schema["enum"])
-    if kind == "string" and isinstance(value, int) and not isinstance(value, bool):
-        return [str(value)]  # and never the other way round: an id stays as it is written
     if not isinstance(value, str):
-        return []
+        return []  # a number for an id says nothing of what stands before it: letters, zeros
     if kind == "string" and schema.get("format") == "date":
         return [_date(value)]
     if kind == "boolean":
