@@ -38,7 +38,7 @@ def server() -> Iterator[MisbehavingOllama]:
 
 
 def ask(url: str, model: str, *, stream: bool = True, **request: Any) -> ModelAnswer:
-    deadlines = Deadlines(connect=1, first_byte=0.3, total=0.6)
+    deadlines = Deadlines(connect=1, first_byte=1.5, total=0.6)
 
     async def asked() -> ModelAnswer:
         async with OllamaModel(url, deadlines=deadlines, stream=stream, pause=0.01) as client:
@@ -102,6 +102,13 @@ def test_what_cannot_be_used_is_handed_over_for_what_it_is(
     answer = ask(server.url, model, tools=[PAYMENTS])
     assert (answer.finish, answer.text, answer.thinking, answer.calls) == (finish, text, thinking, [])
     assert server.asked["/api/chat", model] == 1, "who asked decides whether to ask again, and how"
+
+
+def test_a_form_and_tools_never_go_in_one_request(server: MisbehavingOllama) -> None:
+    ask(server.url, "no-tools", tools=[PAYMENTS])
+    assert ("format" in server.last, "tools" in server.last) == (True, False)
+    ask(server.url, "fine", tools=[PAYMENTS])
+    assert ("format" in server.last, "tools" in server.last) == (False, True)
 
 
 def test_arguments_that_are_no_object_are_a_problem_of_their_call(server: MisbehavingOllama) -> None:
@@ -267,3 +274,14 @@ def test_a_type_that_holds_itself_comes_to_an_end() -> None:
     flat = flatten(Tree.model_json_schema())
     assert flat["properties"]["children"]["items"]["properties"]["name"] == {"type": "string"}
     assert "$ref" not in str(flat)
+
+
+def test_a_model_is_loaded_before_anybody_asks_and_kept(server: MisbehavingOllama) -> None:
+    async def warm() -> None:
+        async with OllamaModel(server.url, keep_alive="30m") as client:
+            await client.warm("fine")
+
+    asyncio.run(warm())
+    assert server.last["messages"] == []
+    assert server.last["keep_alive"] == "30m"
+    assert server.last["options"] == {"num_ctx": 8192}
