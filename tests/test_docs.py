@@ -100,10 +100,10 @@ def test_a_command_that_does_not_exist_is_found_out(line: str) -> None:
 
 
 def test_targets_of_make_that_a_page_names_exist() -> None:
-    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for name in SHOWING:
         typed = [line for block in PAGES[name].blocks for line in block.typed()]
-        said = re.findall(r"`make ([a-z]+)", PAGES[name].prose) + [
+        said = re.findall(r"`make ([a-z-]+)", PAGES[name].prose) + [
             line.split()[1] for line in typed if line.startswith("make ")
         ]
         assert set(said) <= known, name
