@@ -126,6 +126,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"capabilities": capabilities, "model_info": facts, "details": details})
         else:
             self.server.last = request
+            if not request["messages"]:
+                self.answer(200, {"model": name, "message": {"role": "assistant"}, "done": True, "done_reason": "load"})
+                return
             self.chat(name, self.server.asked[self.path, name])
 
     def chat(self, name: str, time: int) -> None:

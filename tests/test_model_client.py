@@ -38,7 +38,7 @@ def server() -> Iterator[MisbehavingOllama]:
 
 
 def ask(url: str, model: str, *, stream: bool = True, **request: Any) -> ModelAnswer:
-    deadlines = Deadlines(connect=1, first_byte=1.5, total=0.6)
+    deadlines = Deadlines(connect=1, first_byte=2.0, total=4.0)
 
     async def asked() -> ModelAnswer:
         async with OllamaModel(url, deadlines=deadlines, stream=stream, pause=0.01) as client:
@@ -72,8 +72,8 @@ def test_thoughts_are_kept_apart(server: MisbehavingOllama) -> None:
         ("no-done", ModelMisspoke, "broke off before its end", 3),
         ("not-json", ModelMisspoke, "not JSON", 3),
         ("not-an-object", ModelMisspoke, "not an answer", 3),
-        ("hangs", ModelTimeout, "sent nothing within 0.3 seconds", 1),
-        ("drips", ModelTimeout, "was not done within 0.6 seconds", 1),
+        ("hangs", ModelTimeout, "sent nothing within 2 seconds", 1),
+        ("drips", ModelTimeout, "was not done within 4 seconds", 1),
     ],
 )
 def test_what_is_not_an_answer_is_a_typed_error(

@@ -32,7 +32,7 @@ TOOL = ToolSpec(
     parameters={"type": "object", "properties": {"amount": {"type": "string"}}, "required": ["amount"]},
 )
 READ = ToolSpec(name="erp_get_customer", description="Look a customer up.", parameters={"type": "object"})
-SOON = Deadlines(connect=1.0, first_byte=0.5, total=2.0)
+SOON = Deadlines(connect=1.0, first_byte=1.5, total=4.0)
 
 
 @pytest.fixture(scope="module")

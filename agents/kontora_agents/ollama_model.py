@@ -36,10 +36,12 @@ class OllamaModel:
         stream: bool = True,
         pause: float = 0.5,
         corrected: Callable[[ModelInfo], ModelInfo] = lambda info: info,
+        keep_alive: str = "",
     ) -> None:
+        """`keep_alive`: how long the server keeps a model after a question (`30m`); empty: as it is set."""
         self._http = ModelHttp(url, deadlines=deadlines, pause=pause)
         self._stream = stream
-        self._corrected = corrected
+        self._corrected, self._keep_alive = corrected, keep_alive
         self._known: dict[str, ModelInfo] = {}
         self._estimates = Estimates()
         self._in_writing: set[str] = set()
@@ -81,6 +83,19 @@ class OllamaModel:
         form = prompt_mode.answer_format(request.tools)
         return prompt_mode.read(await self._ask(prompt_mode.in_writing(request), info, turn, form), turn)
 
+    async def warm(self, name: str) -> None:
+        """Let the server load a model, in the context that most questions need. Raises `ModelError`."""
+        info = await self.show(name)
+        options = {"num_ctx": plan_context(0, ANSWER, info.context_length)}
+        body = {"model": name, "messages": [], "stream": False, "options": options}
+        body |= {"keep_alive": self._keep_alive} if self._keep_alive else {}
+        seconds = self._http.deadlines.first_byte
+        try:
+            async with asyncio.timeout(seconds):
+                await self._http.again(lambda: self._http.json("POST", "/api/chat", body))
+        except TimeoutError:
+            raise self._http.too_slow(f"did not load {name}", seconds) from None
+
     async def _ask(
         self, request: ModelRequest, info: ModelInfo, turn: int, form: dict[str, Any] | None = None
     ) -> ModelAnswer:
@@ -89,7 +104,14 @@ class OllamaModel:
         planned = {"temperature": 0, "num_predict": most, "num_ctx": plan_context(prompt, most, info.context_length)}
         options = planned | request.options
         thinks = "thinking" in info.capabilities
-        body = write_request(request, options, stream=self._stream, thinks=thinks, answer_format=form)
+        body = write_request(
+            request,
+            options,
+            stream=self._stream,
+            thinks=thinks,
+            answer_format=form,
+            keep_alive=self._keep_alive,
+        )
         try:
             answer = await self._http.ask(request.model, "/api/chat", body, lambda: Reply(turn))
         except ModelMissing:

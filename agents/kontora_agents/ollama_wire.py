@@ -23,6 +23,7 @@ def write_request(
     stream: bool,
     thinks: bool,
     answer_format: dict[str, Any] | None = None,
+    keep_alive: str = "",
 ) -> bytes:
     """Return the body of a chat request. A prompt that does not fit is refused by the server, never cut."""
     body: dict[str, Any] = {
@@ -37,6 +38,8 @@ def write_request(
         body["tools"] = [_tool(spec.name, spec.description, _frozen(spec)) for spec in request.tools]
     if answer_format is not None:
         body["format"] = answer_format
+    if keep_alive:
+        body["keep_alive"] = keep_alive
     if thinks:  # unset means "think" on a model that can
         body["think"] = False
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -13,11 +13,13 @@ from typing import Any
 
 from kontora_agents.autogen_runner import AutogenRunner
 from kontora_agents.errors import ModelUnavailable
+from kontora_connectors import Invalid
 from kontora_workflows.catalog import Catalog
 from kontora_workflows.cron import time_zone
 from kontora_workflows.definition import ApprovalStep, ForEachStep, Step, Workflow
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.engine.ports import QUEUE
+from kontora_workflows.engine.questions import QUESTION
 from kontora_workflows.engine.routing import Routes
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.approvals import Approval
@@ -171,6 +173,8 @@ class House:
         Raises `UnknownApproval`, `AlreadyDecided`, `Invalid` for arguments that the tool does not take.
         """
         asked = self.ledger.approvals.get(approval_id)
+        if asked.tool == QUESTION:
+            raise Invalid("A question has no arguments to change.", hint=f"kontora approvals answer {asked.id} TEXT")
         tool = self.doors.kind(asked.instance).tools()[asked.tool.partition(".")[2]]
         arguments = {**(asked.arguments or {}), **changes}
         tool.validate(arguments)

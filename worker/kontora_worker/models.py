@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
 from kontora_agents.catalogue import catalogue
 from kontora_agents.catalogue.policy import LicencePolicy, Ruling, judge
-from kontora_agents.errors import ModelMissing, ModelNotAllowed, ModelUnsuitable
+from kontora_agents.errors import ModelError, ModelMissing, ModelNotAllowed, ModelUnsuitable
 from kontora_agents.licensed_model import LicensedModel, rule
 from kontora_agents.model_server import ModelServer
 from kontora_agents.ollama_model import OllamaModel
@@ -20,6 +22,8 @@ from kontora_workflows.engine.ports import ChosenModel
 from kontora_worker.model_records import ModelRecords
 from kontora_worker.settings import ModelSettings
 from kontora_worker.zones import zone_of
+
+log = logging.getLogger("kontora.models")
 
 #: What a plan in the ledger calls the rehearsal server, whose port changes.
 REHEARSAL = "rehearsal"
@@ -117,8 +121,22 @@ class ConfiguredModels:
                 key = self._secret(settings.key.get_secret_value()) if settings.key else ""
                 self._clients[url] = OpenAIModel(url, key=key, writes=settings.writes)
             else:
-                self._clients[url] = OllamaModel(url, corrected=partial(self._records.correct, url))
+                corrected = partial(self._records.correct, url)
+                self._clients[url] = OllamaModel(url, corrected=corrected, keep_alive=settings.keep_alive)
         return self._clients[url]
+
+    def warm(self) -> None:
+        """Let the models that are to be loaded beforehand be loaded; what cannot be is logged. It may take minutes."""
+        for settings in self._models.values():
+            if settings.warm and settings.server == "ollama" and settings.name:
+                try:
+                    asyncio.run(self._warm(settings))
+                except ModelError as error:
+                    log.warning("%s is not loaded: %s %s", settings.name, error.message, error.hint)
+
+    async def _warm(self, settings: ModelSettings) -> None:
+        async with OllamaModel(settings.url, keep_alive=settings.keep_alive) as client:
+            await client.warm(settings.name)
 
     async def aclose(self) -> None:
         """Close the connections that belong to the running event loop."""

@@ -55,6 +55,8 @@ class ModelSettings(BaseModel):
         description="highest class it may be given; if left out: local personal, private confidential, external public",
     )
     name: str = Field("", description="name of the model; empty: the first installed one that can call tools")
+    keep_alive: str = Field("", description="ollama: how long it stays loaded after a question, e.g. `30m` or `-1`")
+    warm: bool = Field(False, description="ollama: loaded when a worker starts, so that nobody waits for it")
     limit: int | None = Field(None, ge=1, description="questions to its server at once, on all machines together")
     queue: QueueName = Field(QUEUE, description="where runs go whose next step asks it; see `queues`")
     script: str = Field("", description="rehearsal only: which script of a workflow, e.g. `adversarial`")

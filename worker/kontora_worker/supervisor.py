@@ -65,6 +65,7 @@ class Supervisor:
             stack.callback(self._wait_for_alerts)
             self._rubbish = stack.enter_context(_rubbish(self._house.settings.home / "tmp"))
             stack.callback(self._end_pool)
+            threading.Thread(target=self._house.models.warm, name="warm", daemon=True).start()
             while not self._stop.is_set():
                 self._keep_pool()
                 try:
