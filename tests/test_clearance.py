@@ -114,5 +114,9 @@ def test_what_nobody_labelled_is_internal(here: Office) -> None:
 def test_the_class_of_the_workflow_holds_for_its_inputs(here: Office) -> None:
     steps = "  - {id: work, agent: clerk, with: {language: en}}\n"
     run = work(here, flow(steps, data_class="confidential"), "internal")
+    assert here.ledger.entries.questions_outside(30) == 0
+    work(here, flow(steps), "public")
+    assert here.ledger.entries.questions_outside(30) == 1
+    assert here.ledger.entries.questions_outside(0) == 0
     assert "the workflow is confidential" in told(run)
     assert "nothing was sent" in told(run)

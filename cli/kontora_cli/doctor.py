@@ -52,6 +52,7 @@ def _look(house: House) -> Iterator[Finding]:
     yield from _workflows(house)
     yield from _connectors(house)
     yield from _models(house)
+    yield from _outside(house)
 
 
 def _ledger(house: House) -> Iterator[Finding]:
@@ -114,11 +115,24 @@ def _models(house: House) -> Iterator[Finding]:
             yield Finding(f"model {one.name}", "warning", one.remark, "kontora models licence NAME")
 
 
+def _outside(house: House) -> Iterator[Finding]:
+    """Whether anything went to models outside of the house, and whether it was meant to."""
+    try:
+        count = house.ledger.entries.questions_outside(_DAYS)
+    except Exception:  # what is wrong with the ledger was said above
+        return
+    meant = house.settings.external_models
+    detail = f"{count} questions in {_DAYS} days; external_models = {str(meant).lower()}"
+    yield Finding("models outside", "ok" if meant or not count else "warning", detail)
+
+
 def _settings_hint(house: House) -> str:
     """Where something is missing in the settings: begin a file, or go on in the one that is there."""
     return f"Add it to {house.settings.file}." if house.settings.file.is_file() else "kontora init"
 
 
+#: How far back questions to models outside are counted.
+_DAYS = 30
 _SIGNS = {"ok": ("ok  ", "32"), "warning": ("note", "33"), "fails": ("FAIL", "31")}
 
 

@@ -260,6 +260,15 @@ class Entries:
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def questions_outside(self, days: int) -> int:
+        """How many questions went to models outside of the house, in runs that were begun in the last `days`."""
+        entries = tables.entries.c
+        asked = (entries.kind == "model.asked") & entries.body.contains('"zone":"external"')
+        young = R.created_at > Now() - days * 86_400_000
+        query = select(func.count()).select_from(tables.entries.join(tables.runs)).where(asked, young)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def payloads(self, run_id: str, seqs: Sequence[int] | None = None) -> dict[int, str | None]:
         """Payload texts of a run by seq; None where one was erased."""
         query = select(tables.payloads.c.seq, tables.payloads.c.content).where(tables.payloads.c.run_id == run_id)
