@@ -18,6 +18,7 @@ from kontora_agents.errors import RehearsalMismatch
 from kontora_agents.rehearsal.misbehaving.model import MisbehavingModels
 from kontora_agents.rehearsal.misbehaving.scenario import Scenario, load_scenarios
 from kontora_agents.rehearsal.misbehaving.server import MisbehavingServer, serve
+from kontora_agents.rehearsal.misbehaving.wire import pieces
 from kontora_agents.seams import ToolSpec
 
 SCENARIOS = load_scenarios(sorted((Path(__file__).parent.parent / "bench" / "models" / "scenarios").glob("*.yaml")))
@@ -94,6 +95,13 @@ def test_the_same_answer_comes_in_pieces_and_in_one(server: MisbehavingServer) -
     deltas = [json.loads(event)["choices"][0]["delta"].get("content", "") for event in events[:-1]]
     assert "".join(deltas) == "The order SO-77777 was created; its total is 1250.50 EUR."
     assert len(deltas) > 2
+
+
+def test_tags_are_tokens_of_their_own() -> None:
+    text = "<think>9 < 10, or is it\nnot?</think>The order was created, and what follows is a long text."
+    assert "".join(pieces(text)) == text
+    assert {"<think>", "</think>"} <= set(pieces(text))
+    assert max(map(len, pieces(text))) <= 40
 
 
 @pytest.mark.parametrize("line", ["error", "reset", "garbage"])

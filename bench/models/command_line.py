@@ -26,6 +26,12 @@ from bench.models.erp import serve as serve_erp
 from bench.models.mutants import mutants
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+#: After so many cases it is said how far it has come.
+_TOLD = 200
+
+
+_Ready = dict[str, tuple[Contestant, dict[str, str]]]
+_Results = dict[str, dict[str, list[Result]]]
 
 
 def options() -> argparse.ArgumentParser:
@@ -43,7 +49,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: it was played, whatever came out. 2: the options are wrong."""
+    """0: it was played, whatever came out. 2: the options are wrong. 130: it was interrupted."""
     given = options().parse_args(arguments)
     unknown = [word for word in given.contestant if word.lower() not in {name.lower() for name in NAMES}]
     if unknown:
@@ -56,13 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.mutants:
         everything["mutants"] = _wanted(mutants(scenarios, given.mutants, given.seed), given)
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors", flush=True)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kontora-bench-")))
-        erp = stack.enter_context(serve_erp())
-        models = MisbehavingModels({case.scenario.id: case.scenario for all_ in everything.values() for case in all_})
-        contest = Contest(stack.enter_context(serve_models(models)), erp, folder, given.lanes)
-        ready = dict(_introduced(contest, contestants(given.contestant)))
-        results = {title: _played(contest, ready, played, given.verbose) for title, played in everything.items()}
+    try:
+        ready, results = _contest(everything, given)
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was counted.", file=sys.stderr)
+        return 130
     for title, found in results.items():
         heading = f"{title}, seed {given.seed}" if title == "mutants" else title
         print("", heading, *table.totals(found), "", f"{table.LEGEND}; worst at once, twice, always", sep="\n")
@@ -73,7 +77,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _introduced(contest: Contest, everybody: Iterator[Contestant]) -> Iterator[tuple[str, tuple[Contestant, Any]]]:
+def _contest(everything: dict[str, list[Case]], given: argparse.Namespace) -> tuple[_Ready, _Results]:
+    """Play everything to everybody who can play."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kontora-bench-")))
+        erp = stack.enter_context(serve_erp())
+        models = MisbehavingModels({case.scenario.id: case.scenario for all_ in everything.values() for case in all_})
+        contest = Contest(stack.enter_context(serve_models(models)), erp, folder, given.lanes)
+        ready = dict(_introduced(contest, contestants(given.contestant)))
+        return ready, {title: _played(contest, ready, wanted, given.verbose) for title, wanted in everything.items()}
+
+
+def _introduced(
+    contest: Contest, everybody: Iterator[Contestant]
+) -> Iterator[tuple[str, tuple[Contestant, dict[str, str]]]]:
     """Those who can play, with what they say of themselves; who cannot is named with the reason."""
     for one in everybody:
         try:
@@ -93,24 +110,22 @@ def _wanted(everything: list[Case], given: argparse.Namespace) -> list[Case]:
     return [one for one in quick if not given.only or any(word in one.name for word in given.only)]
 
 
-def _played(
-    contest: Contest, ready: dict[str, tuple[Contestant, Any]], wanted: list[Case], verbose: bool
-) -> dict[str, list[Result]]:
+def _played(contest: Contest, ready: _Ready, wanted: list[Case], verbose: bool) -> dict[str, list[Result]]:
     found: dict[str, list[Result]] = {}
     order = {case.name: place for place, case in enumerate(wanted)}
     for name, (contestant, _) in ready.items():
         results = []
         for result in contest.play(contestant, wanted):
             results.append(result)
+            if len(results) % _TOLD == 0:
+                print(f"{name}: {len(results)} of {len(wanted)} cases", file=sys.stderr, flush=True)
             if verbose and result.verdict not in ("passed", "right_error"):
                 print(f"{name}: {result.verdict} {result.case.name}: {result.end.text[:160]!r}", flush=True)
         found[name] = sorted(results, key=lambda result: order[result.case.name])
     return found
 
 
-def _document(
-    seed: int, ready: dict[str, tuple[Contestant, Any]], results: dict[str, dict[str, list[Result]]]
-) -> dict[str, Any]:
+def _document(seed: int, ready: _Ready, results: _Results) -> dict[str, Any]:
     document: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat(), "seed": seed, "contestants": {}}
     for name, (_, about) in ready.items():
         document["contestants"][name] = {"about": about}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Protocol
 
@@ -10,7 +11,7 @@ from kontora_agents.rehearsal.misbehaving.model import Said
 from kontora_agents.rehearsal.server import NOTICE
 
 _CREATED = "2026-01-01T00:00:00Z"
-_PIECE = 40
+_PIECES = re.compile(r"<[^<>\s]*>|[^<]{1,40}|<")
 
 
 class Wire(Protocol):
@@ -56,8 +57,8 @@ class Wire(Protocol):
 
 
 def pieces(text: str) -> list[str]:
-    """A text in pieces, as it is streamed."""
-    return [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    """A text in pieces, as it is streamed. Tags come alone: they are tokens of their own."""
+    return _PIECES.findall(text)
 
 
 class _Ollama(Wire):
