@@ -18,8 +18,8 @@ demo: $(RUNTIME) ## make a demo company and run a workflow on it, from REST call
 serve: $(RUNTIME) ## run API and worker; Ctrl-C stops both
 	@$(BIN)/kontora serve --with-worker $(ARGS)
 
-test: $(DEV) ## run all tests
-	@$(BIN)/pytest $(ARGS)
+test: $(DEV) ## run all tests, those of a file one after the other
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(DEV) ## lint, format, types, imports, house rules
 	$(BIN)/ruff check .
