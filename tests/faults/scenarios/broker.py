@@ -18,6 +18,8 @@ _QUEUE = "kontora"
 def redis_restarts(scene: Scene) -> None:
     server = scene.hall.redis
     server.remember()
+    server.die()  # it remembers from its next start on
+    server.live_again()
     scene.submit(RUNS)
     scene.worker()
     scene.worker()
