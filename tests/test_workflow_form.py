@@ -372,7 +372,7 @@ def test_the_catalogue_knows_shipped_and_own_workflows(tmp_path: Path) -> None:
     (tmp_path / "deep" / "rehearsal-false.yaml").write_text("x: 1\n", encoding="utf-8")
     (tmp_path / "deep" / "rehearsal.yaml").write_text("x: 1\n", encoding="utf-8")
     catalog = Catalog([tmp_path, tmp_path / "missing"])
-    assert catalog.names() == ["deep", "flat", "receivables-ageing"]
+    assert catalog.names() == ["customer-question", "deep", "dunning-letters", "flat", "receivables-ageing"]
     assert catalog.get("flat").workflow.name == "flat"
     assert [path.name for path in catalog.rehearsals("deep")] == ["rehearsal-false.yaml", "rehearsal.yaml"]
     assert catalog.broken() == []

@@ -13,6 +13,7 @@ from autogen_core.models import CreateResult
 
 from kontora_agents.chat_client import ChatClient
 from kontora_agents.handoffs import HandingOver, HandOver, is_hand_over, spec_of
+from kontora_agents.seams import ToolCall
 from kontora_agents.team import PERSON, AskPerson, Member
 from kontora_agents.toolbox import Toolbox
 
@@ -68,6 +69,10 @@ class _OneHandOver(ChatClient):
         first = next((call for call in result.content if is_hand_over(call.name)), None)
         kept: list[FunctionCall] = [call for call in result.content if call is first or not is_hand_over(call.name)]
         return result.model_copy(update={"content": kept})
+
+    def _stop_before_calls_that_nobody_would_read(self, calls: list[ToolCall]) -> None:
+        """A hand-over is read by somebody else, and counts as no call."""
+        super()._stop_before_calls_that_nobody_would_read([call for call in calls if not is_hand_over(call.name)])
 
 
 class PersonSeat(BaseChatAgent):

@@ -78,6 +78,24 @@ def reject(ids: Ids, comment: Comment = "", home: Home = None, as_json: Json = F
 
 
 @app.command()
+def answer(
+    approval_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the question, as `approvals list` shows it.")],
+    words: Annotated[str, typer.Argument(metavar="TEXT", help="What the team is told, word for word.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> int:
+    """Answer a question that a team of agents asks. `reject` says that there is no answer."""
+    from kontora_connectors import Invalid
+    from kontora_workflows.engine.questions import QUESTION
+
+    with opened(home) as house:
+        asked = house.ledger.approvals.get(approval_id)
+    if asked.tool != QUESTION:
+        raise Invalid(f"{asked.id} asks for a yes to {asked.tool}, not for an answer: approve or reject it.")
+    return _decide([approval_id], "approved", words, home, as_json)
+
+
+@app.command()
 def edit(
     approval_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the approval.")],
     inputs: Inputs = None,
@@ -113,6 +131,8 @@ def _decide(
 
 
 def _described(one: Approval) -> str:
+    from kontora_workflows.engine.questions import QUESTION
+
     pairs = [
         ("approval", one.id),
         ("state", one.state),
@@ -128,5 +148,6 @@ def _described(one: Approval) -> str:
     ]
     arguments = json.dumps(one.arguments, ensure_ascii=False, indent=2) if one.arguments is not None else "(erased)"
     typed = f"{command(said_home())} approvals"
-    yes = f"\n\n{typed} approve {one.id}\n{typed} reject {one.id}" if one.state == "pending" else ""
+    yes = f'answer {one.id} "…"' if one.tool == QUESTION else f"approve {one.id}"
+    yes = f"\n\n{typed} {yes}\n{typed} reject {one.id}" if one.state == "pending" else ""
     return f"{facts(pairs)}\n\narguments\n{arguments}{yes}"

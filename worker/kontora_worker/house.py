@@ -174,7 +174,7 @@ class House:
         """
         asked = self.ledger.approvals.get(approval_id)
         if asked.tool == QUESTION:
-            raise Invalid("A question has no arguments to change.", hint=f"kontora approvals answer {asked.id} TEXT")
+            raise Invalid("A question has no arguments to change; approve it, and the comment is the answer.")
         tool = self.doors.kind(asked.instance).tools()[asked.tool.partition(".")[2]]
         arguments = {**(asked.arguments or {}), **changes}
         tool.validate(arguments)
