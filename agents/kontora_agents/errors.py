@@ -2,11 +2,11 @@
 
 ModelError
 ├── ModelMissing       the server does not have this model
-├── ModelUnsuitable    the model cannot do what the agent needs (call tools, speak, fit the prompt)
+├── ModelUnsuitable    the model cannot do what the agent needs (call tools, fit the prompt, answer when put right)
 ├── ModelNotAllowed    its licence, or this installation, does not allow the use
 ├── ModelUnavailable   the server does not answer, is busy or broke off                    (retryable)
 ├── ModelTimeout       it did not answer in time                                           (retryable)
-├── ModelMisspoke      what it said is not an answer: not the protocol, empty, cut off     (retryable)
+├── ModelMisspoke      what its server sent is not an answer: not the protocol, broken off (retryable)
 └── RehearsalMismatch  the rehearsal script does not fit the conversation
 """
 

@@ -54,6 +54,10 @@ class Teller:
         said = f"asks for {calls} tool call{'s' if calls > 1 else ''}" if calls else "answers"
         self._line(event, f"{agent} {said}", "", "rehearsal" if body["rehearsal"] else body["model"])
 
+    def _repaired(self, event: Event, body: Mapping[str, Any]) -> None:
+        for repair in body["repairs"]:
+            self._line(event, repair["tool"], self._paint("repaired", "33"), f"{repair['what']}: {repair['why']}")
+
     def _approval(self, event: Event, body: Mapping[str, Any]) -> None:
         self._line(event, body["tool"], self._paint("waits   ", "33"), f"for a person: {body['approval']}")
 
@@ -78,6 +82,7 @@ _TOLD: dict[str, Callable[[Teller, Event, Mapping[str, Any]], None]] = {
     "tool.outcome": Teller._call,
     "tool.unknown": Teller._unknown,
     "model.answered": Teller._answer,
+    "model.repaired": Teller._repaired,
     "approval.requested": Teller._approval,
     "artifact.written": Teller._file,
     "run.state": Teller._state,
