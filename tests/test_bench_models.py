@@ -161,8 +161,12 @@ def test_kontora_plays_and_everything_is_written_down(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_nobody_plays_under_a_name_that_there_is_not() -> None:
-    command = [sys.executable, str(ROOT / "bench" / "models" / "run.py"), "--contestant", "nobody"]
+@pytest.mark.parametrize(
+    ("option", "word", "said"),
+    [("--contestant", "nobody", "nobody is called nobody"), ("--only", "neverending", "no case has neverending")],
+)
+def test_what_there_is_not_is_not_played(option: str, word: str, said: str) -> None:
+    command = [sys.executable, str(ROOT / "bench" / "models" / "run.py"), option, word]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 2
-    assert "nobody is called nobody" in ran.stderr
+    assert said in ran.stderr

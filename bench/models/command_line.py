@@ -62,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.mutants:
         everything["mutants"] = _wanted(mutants(scenarios, given.mutants, given.seed), given)
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors", flush=True)
+    everything = {title: wanted for title, wanted in everything.items() if wanted}
+    if not everything:
+        print(f"make bench-models: no case has {' or '.join(given.only)} in its name", file=sys.stderr)
+        return 2
     try:
         ready, results = _contest(everything, given)
     except KeyboardInterrupt:
