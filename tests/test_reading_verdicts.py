@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from kontora_agents.reading.corrections import correction, said
@@ -104,6 +107,20 @@ def test_who_tried_may_say_that_it_cannot_be_done() -> None:
 )
 def test_an_answer_is_an_answer(text: str) -> None:
     assert fault(text) is None
+
+
+def test_a_letter_that_ends_with_a_promise_is_an_answer_of_who_looked_things_up() -> None:
+    letter = "Dear Ms Weber, invoice INV-7001 over 1,250.50 EUR was due on 7 October 2026 and is still open. " * 2
+    assert fault(f"{letter}I will call you on Monday.", tried=True) is None
+    assert fault("I will call the tool.", tried=True) == "narrated"
+
+
+@pytest.mark.parametrize("tried", [True, False])
+def test_the_correct_answers_of_the_corpus_are_answers(tried: bool) -> None:
+    corpus = yaml.safe_load((Path(__file__).parent / "grounding_corpus.yaml").read_text(encoding="utf-8"))
+    answers = [text for part in corpus for text in part["answers"]]
+    assert len(answers) > 40
+    assert [text for text in answers if fault(text, tried=tried)] == []
 
 
 # --- languages -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from kontora_agents.seams import ModelAnswer
 Fault = Literal["cut", "endless", "unread", "empty", "thought", "shown", "narrated", "refused", "language"]
 
 #: Longer answers are neither announcements nor refusals.
-_SHORT = 400
+_SHORT, _BRIEF = 400, 160
 _SENTENCE = re.compile(r"(?<=[.!?…:])\s+|\n+")
 _DO = (
     r"call|use|using|invoke|run|execute|create|look|check|fetch|get|search|find|query|retrieve|list|update|add|book|post"
@@ -67,7 +67,8 @@ def fault_of(
         refuses = not tried and _REFUSES.search(text) and not _REASON.search(text)
         if refuses or _SPEAKS_OF_ITSELF.search(text):
             return "refused"
-        if _ANNOUNCES.search(_last_sentence(text)):
+        # Who has looked things up may well end with what it will do: only a short word is an announcement then.
+        if len(text) <= (_BRIEF if tried else _SHORT) and _ANNOUNCES.search(_last_sentence(text)):
             return "narrated"
     return "language" if drifts(text, wanted, given) else None
 

@@ -40,7 +40,8 @@ class Repeats:
     def learn(self, spec: ToolSpec, tool: Tool, outcome: Outcome, *asked: dict[str, Any]) -> None:
         """Take note of how a call ended: as it was asked for, and as it was made where a person changed it."""
         if tool.effect == "write" and outcome.ok:
-            self._done = {same: done for same, done in self._done.items() if done[0].effect == "write"}
+            for same in [same for same, done in self._done.items() if done[0].effect == "read"]:
+                del self._done[same], self._times[same]
         if outcome.ok or (tool.effect == "write" and outcome.outcome == "denied"):
             self._done |= {identity(spec, arguments): (tool, outcome) for arguments in asked}
 
