@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from tests.office import office
+import pytest
+from kontora_agents.autogen_runner import AutogenRunner
+from kontora_workflows.engine.engine import Engine
+from kontora_workflows.ledger import tables
+from sqlalchemy import update
+
+from tests.office import Note, OneDoor, Rehearsed, office
 from tests.test_engine import HEAD
+from tests.test_replay import done, replayed
 
 PAIR = (
     HEAD
@@ -155,3 +163,105 @@ def test_a_swarm_hands_over_asks_a_person_and_goes_on_with_what_they_said(ledger
         told = [e for e in here.ledger.entries.of_run(run.id) if e.key == "answer/desk/t1" and e.kind == "model.asked"]
         shown = here.ledger.entries.payloads(run.id)[told[0].seq] or ""
         assert "Did you mean 'hand_over_to_sales'?" in shown
+
+
+def test_a_team_replays_to_the_same_and_calls_nothing(ledger_url: str) -> None:
+    for text, script in ((PAIR, PAIR_SCRIPT), (PICKED, PICKED_SCRIPT), (SWARM, SWARM_SCRIPT)):
+        with office(ledger_url, script) as here:
+            run = done(here, text)
+            (again,) = replayed(here, run)
+            assert again.same, (again.at, again.why)
+
+
+@pytest.mark.parametrize(
+    ("decision", "comment", "told"),
+    [
+        ("rejected", "Ask him.", "No. Ask him."),
+        ("rejected", "", "No."),
+        ("approved", "", "Yes."),
+        ("expired", "", "Nobody answered in time."),
+    ],
+)
+def test_a_person_who_gives_no_words_is_understood_too(ledger_url: str, decision: str, comment: str, told: str) -> None:
+    script = copy.deepcopy(SWARM_SCRIPT)
+    del script["agents"]["sales"][1]
+    with office(ledger_url, script) as here:
+        run = here.work_until_rest(here.start(SWARM))
+        (question,), _ = here.ledger.approvals.page(state="pending")
+        if decision == "expired":
+            with here.ledger.database.write() as connection:
+                connection.execute(update(tables.approvals).values(expires_at=0))
+            here.ledger.approvals.expire()
+        else:
+            here.ledger.approvals.decide(question.id, decision, by="boss", comment=comment)  # type: ignore[arg-type]
+        assert here.result(here.work_until_rest(run))["answer"]["text"] == f"The person says: {told}"
+
+
+def test_a_question_dies_with_its_run(ledger_url: str) -> None:
+    with office(ledger_url, SWARM_SCRIPT) as here:
+        run = here.work_until_rest(here.start(SWARM))
+        assert here.ledger.runs.request_cancel(run.id, by="boss").state == "cancelled"
+        assert here.ledger.approvals.page(state="pending")[0] == []
+
+
+def test_what_strangers_wrote_marks_the_writes_of_the_whole_team(ledger_url: str) -> None:
+    script = copy.deepcopy(SWARM_SCRIPT)
+    script["agents"]["desk"][0] = {"calls": [{"tool": "book_list_notes"}]}
+    script["agents"]["desk"][1]["calls"][0]["arguments"] = {"message": "Write it down."}
+    script["agents"]["sales"][:1] = []
+    with office(ledger_url, script) as here:
+        here.notebook.notes["k"] = Note(id="n0", text="from a stranger")
+        run = here.work_until_rest(here.start(SWARM.replace("book.people", "book.list_notes")))
+        assert run.state == "waiting", run.error
+        (write,), _ = here.ledger.approvals.page(state="pending")
+        assert write.untrusted
+
+
+def test_the_class_of_data_goes_along_when_it_is_handed_over(ledger_url: str) -> None:
+    script = copy.deepcopy(SWARM_SCRIPT)
+    script["agents"]["desk"] = [
+        {"calls": [{"tool": "book_contacts"}, {"tool": "hand_over_to_sales", "arguments": {"message": "Go on."}}]}
+    ]
+    with office(ledger_url, script) as here:
+        models = Rehearsed(here.url, "private", "confidential")
+        engine = Engine(here.ledger, OneDoor(here.notebook), models, here.hole, AutogenRunner(), "one", 5000)
+        here.engines.append(engine)
+        run = here.start(SWARM.replace("book.people", "book.contacts"))
+        engine.work(run.id)
+        run = here.ledger.runs.get(run.id)
+        assert run.error is not None
+        assert run.error["code"] == "data_class"
+        asked = [entry.key for entry in here.ledger.entries.of_run(run.id) if entry.kind == "model.asked"]
+        assert asked == ["answer/desk/t0"], "who is handed over to is not asked"
+
+
+def test_figures_that_stand_nowhere_are_asked_about_once(ledger_url: str) -> None:
+    script = copy.deepcopy(PAIR_SCRIPT)
+    script["agents"]["writer"][2:] = [{"say": "You owe 999.99 EUR"}, {"say": "You owe something"}]
+    text = PAIR.replace("by: checker}", "by: checker}\n      answer_of: writer")
+    with office(ledger_url, script) as here:
+        letter = here.result(here.work_until_rest(here.start(text)))["letter"]
+        assert (letter["text"], letter["agent"], letter["ungrounded"]) == ("You owe something", "writer", [])
+        script["agents"]["writer"][3] = script["agents"]["writer"][2]
+    with office(ledger_url, script) as here:
+        text = text.replace("You write a note.", "You write a note., grounding: fail")
+        run = here.work_until_rest(here.start(text))
+        assert run.error is not None
+        assert run.error["code"] == "ungrounded"
+
+
+def test_who_hands_over_twice_hands_over_once(ledger_url: str) -> None:
+    script = copy.deepcopy(SWARM_SCRIPT)
+    both = [{"tool": f"hand_over_to_{name}", "arguments": {"message": 7}} for name in ("sales", "person")]
+    script["agents"] = {"desk": [{"calls": both}], "sales": [{"say": "Here."}]}
+    with office(ledger_url, script) as here:
+        answer = here.result(here.work_until_rest(here.start(SWARM)))["answer"]
+        assert [(one["who"], one["to"]) for one in answer["transcript"]] == [("desk", "sales"), ("sales", None)]
+
+
+def test_the_error_of_a_model_stops_the_run_as_in_a_single_agent(ledger_url: str) -> None:
+    script = copy.deepcopy(PAIR_SCRIPT)
+    script["agents"]["checker"] = []
+    with office(ledger_url, script) as here:
+        run = here.work_until_rest(here.start(PAIR))
+        assert (run.state, (run.error or {})["code"]) == ("failed", "rehearsal_mismatch")
