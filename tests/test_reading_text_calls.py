@@ -51,6 +51,8 @@ ONE = [("erp_create_order", ARGUMENTS)]
         json.dumps({"tool_calls": [{"id": "x", "function": {"name": "create_order", "arguments": ARGUMENTS}}]}),
         f"<tool_call>\n{CALL}\n</tool_call>",
         f"<tool_call>{CALL}</tool_call><|im_end|>",
+        f"<function_call>{CALL}</function_call>",
+        f"<tool_calls>[{CALL}]</tool_calls>",
         XML,
         f"{XML}\n</tool_call>",
         f"<tool_call>\n{XML}\n</tool_call>",
@@ -109,6 +111,8 @@ def test_several_calls_are_made_where_the_rest_of_the_text_is_calls(text: str) -
         "Action: create_order\nAction Input: C-1042",
         f'<invoke name="create_order">{CALL}</invoke>',
         f"create_order\n{json.dumps(ARGUMENTS)}",
+        "create_order:\n  customer_id: C-1042",
+        "Tool: create_order\nArguments: customer_id = C-1042",
         "create_order('C-1042')",
         "create_order(customer_id=input())",
         "create_order(customer_id='C' + '1')",
@@ -143,6 +147,8 @@ def test_a_printed_call_with_wrong_arguments_goes_back_like_any_other(arguments:
         '{"customer": "Nordwind", "name": "C-1042"}',
         "| a | b |\n|---|---|\n| (1) | {2} |",
         "erp_create_order was called once.",
+        "Tool: none was needed.",
+        "Next action: call Nordwind.",
     ],
 )
 def test_an_answer_that_shows_no_call_is_an_answer(text: str) -> None:
@@ -263,7 +269,7 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 5000, "{" * 5000, '{"name":' * 3000, "<function=" * 3000, "```" * 5000, "f(" * 5000]
+    "text", ["[" * 5000, "{" * 5000, '{"name":' * 3000, "<function=" * 3000, "```" * 5000, "f(" * 5000, "a." * 9000]
 )
 def test_deep_and_long_texts_do_no_harm(text: str) -> None:
     assert text_calls(text, NAMES) is None

@@ -63,6 +63,10 @@ def test_a_list_or_a_table_is_not_without_end() -> None:
         "Сейчас я создам заказ с помощью инструмента create_order.",
         "Хорошо, давайте проверим остаток.",
         "Клиент найден. Теперь я оформлю заказ.",
+        "One moment, please.",
+        "Creating the order...",
+        "Working on it.",
+        "Создаю заказ.",
     ],
 )
 def test_an_announcement_is_not_an_answer(text: str) -> None:
@@ -82,6 +86,23 @@ def test_an_announcement_is_not_an_answer(text: str) -> None:
 )
 def test_a_refusal_is_not_an_answer(text: str) -> None:
     assert fault(text) == "refused"
+
+
+def test_a_question_for_leave_is_not_an_answer_of_who_did_nothing_yet() -> None:
+    for text in ("I found a tool for it. Shall I create the order?", "Хотите, чтобы я создал заказ?", "Создать заказ?"):
+        assert fault(text) == "narrated"
+        assert fault(text, tried=True) is None
+    assert fault("Which customer do you mean?") is None
+
+
+def test_who_tried_and_only_apologises_has_refused() -> None:
+    assert fault("I'm sorry, but I cannot create orders.", tried=True) == "refused"
+    assert fault("I'm sorry, I cannot create the order: customer C-9 is blocked.", tried=True) is None
+
+
+def test_tokens_of_a_template_are_not_part_of_an_answer() -> None:
+    answer = ModelAnswer(model="m", text="The order was created.<|im_end|>\n</s>")
+    assert understand(answer, 0, Task(TOOLS, TOOLS)).text == "The order was created."
 
 
 def test_who_tried_may_say_that_it_cannot_be_done() -> None:

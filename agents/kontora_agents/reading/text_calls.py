@@ -16,18 +16,12 @@ from kontora_agents.reading.call_shapes import NoCall, Printed, json_calls, pyth
 #: Longer texts are answers; longer prose is not what stands before a call.
 _LONGEST, _LONGEST_PROSE = 20_000, 300
 _MARKS = (
-    "<tool_call>",
-    "<tool_calls>",
-    "<function=",
-    "<|python_tag|>",
-    "[TOOL_CALLS]",
-    "<|channel|>",
-    "Action Input:",
-    "<invoke",
+    *("<tool_call>", "<tool_calls>", "<function_call>", "<function_calls>", "<function=", "<invoke", "<|python_tag|>"),
+    *("[TOOL_CALLS]", "<|channel|>", "Action Input:"),
 )
 _END = re.compile(r"(?:\s|<\|(?:eom_id|eot_id|im_end|end|end_of_turn|endoftext)\|>|<end_of_turn>|</s>)+\Z")
 _FENCE = re.compile(r"```[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
-_TAG = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>\s*", re.DOTALL)
+_TAG = re.compile(r"<(tool_calls?|function_calls?)>\s*(.*?)\s*</\1>\s*", re.DOTALL)
 _LANGUAGES = frozenset(
     {"", "json", "tool_call", "tool_calls", "tool_code", "tool", "python", "xml", "plaintext", "text"}
 )
@@ -38,6 +32,10 @@ _NOT_MEANT = re.compile(
     r"|например|пример\w*|образ\w+|формат\w*|шаблон\w*|бы|можно|если|нельзя|не|никогда|вместо|написано|пишет|сказано"
     r"|цитат\w*|хотите|ранее|уже|был[аио]?|вызвал\w*|неправильн\w*|неверн\w*)\b|[?>]",
     re.IGNORECASE,
+)
+#: A call as a small form of lines, whatever its name.
+_FORM = re.compile(
+    r"^\W{0,3}(?:tool|function|action|call)(?:[ _]name)?\W{0,3}: *\W?\w+_\w+", re.IGNORECASE | re.MULTILINE
 )
 #: A call of whatever name, as nothing else is written.
 _ANY_CALL = re.compile(
@@ -68,12 +66,19 @@ def text_calls(text: str, offered: Collection[str]) -> tuple[str, list[Printed]]
     return prose, calls
 
 
+def without_tokens(text: str) -> str:
+    """A text without the tokens of its template that leaked at its end."""
+    return _END.sub("", text) if text.endswith(">") else text
+
+
 def shows_a_call(text: str, known: Collection[str]) -> bool:
     """Whether a text looks as if it held a call, whole or in part, real or quoted."""
     if any(mark in text for mark in _MARKS) or ("{" in text and _ANY_CALL.search(text)):
         return True
-    if not known or ("{" not in text and "(" not in text):
+    if not known or not ("{" in text or "(" in text or ":" in text):
         return False
+    if ":" in text and _FORM.search(text):
+        return True
     return _likeness(tuple(sorted(known))).search(text) is not None
 
 
@@ -90,7 +95,7 @@ def _beginning(offered: tuple[str, ...]) -> re.Pattern[str]:
 def _likeness(known: tuple[str, ...]) -> re.Pattern[str]:
     named = _dotted(known)
     return re.compile(
-        rf"""["'](?:name|tool|tool_name|function)["']\s*:\s*["']{named}["']|(?<!\w){named}(?:\(|[^\w]{{0,20}}\{{)""",
+        rf"""["'](?:name|tool|tool_name|function)["']\s*:\s*["']{named}["']|(?<![\w.:]){named}(?:\(|\W{{0,20}}\{{|\W{{0,3}}:\s*\n)""",
         re.I,
     )
 
@@ -98,7 +103,7 @@ def _likeness(known: tuple[str, ...]) -> re.Pattern[str]:
 def _dotted(offered: tuple[str, ...]) -> str:
     """A pattern for names, also without their role, and behind a prefix."""
     forms = {form for name in offered for form in (name, name.partition("_")[2]) if form}
-    return rf"(?:\w+[.:])*(?:{'|'.join(re.escape(form) for form in sorted(forms, key=len, reverse=True))})"
+    return rf"(?:\w{{1,20}}[.:]){{0,3}}(?:{'|'.join(re.escape(form) for form in sorted(forms, key=len, reverse=True))})"
 
 
 def _is_lead(prose: str) -> bool:
@@ -116,8 +121,8 @@ def _calls(tail: str) -> list[Printed]:
     """The calls of a text that has to be calls from its beginning to its end. Raises `NoCall`."""
     if tail.startswith("```"):
         return _blocks(tail, _FENCE, _fenced)
-    if tail.startswith("<tool_call>") and not re.match(r"<tool_call>\s*<function=", tail):
-        return _blocks(tail, _TAG, lambda match: _bare(match[1], marked=True))
+    if _TAG.match(tail) and not re.match(r"<tool_call>\s*<function=", tail):
+        return _blocks(tail, _TAG, lambda match: _bare(match[2], marked=True))
     if tail.startswith(("<|channel|>", "Action:")):
         return tagged_calls(tail)
     for mark in ("[TOOL_CALLS]", "<|python_tag|>"):

@@ -12,7 +12,7 @@ from kontora_agents.reading.arguments import read_arguments
 from kontora_agents.reading.call_shapes import Printed
 from kontora_agents.reading.languages import Language
 from kontora_agents.reading.schema import options, resolve
-from kontora_agents.reading.text_calls import text_calls
+from kontora_agents.reading.text_calls import text_calls, without_tokens
 from kontora_agents.reading.verdicts import Fault, fault_of, is_endless
 from kontora_agents.seams import ModelAnswer, Repair, ToolCall, ToolSpec, call_id
 
@@ -55,7 +55,7 @@ def understand(answer: ModelAnswer, turn: int, task: Task) -> Understood:
     if answer.finish == "unread":
         return Understood(fault="unread")
     fault = fault_of(answer, task.known, tried=task.tried, wanted=task.language, given=task.given())
-    return Understood(fault=fault) if fault else Understood(answer.text)
+    return Understood(fault=fault) if fault else Understood(without_tokens(answer.text))
 
 
 def _call(call: ToolCall, turn: int, position: int, offered: Tools, repairs: list[Repair]) -> ToolCall:

@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 #: A point before exactly three digits: 1.250 is 1.25 here and 1250 there.
 _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
-_YEAR_FIRST = re.compile(r"([0-9]{4})[/.]([0-9]{2})[/.]([0-9]{2})")
+_YEAR_FIRST = re.compile(r"([0-9]{4})([/.-])([0-9]{1,2})\2([0-9]{1,2})")
 _MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?")
 #: With one of these words a schema asks for more than can be seen at a glance.
 _BOUNDED = frozenset({*BOUNDS, "minLength", "maxLength", "pattern", "const", "allOf", "$ref"})
@@ -190,7 +190,7 @@ def _date(text: str) -> str:
     whole = [written for written in find_dates(text) if written.end - written.start == len(text)]
     found = {day.isoformat() for written in whole for day in written.dates()}
     if match := _YEAR_FIRST.fullmatch(text):
-        found = {"-".join(match.groups())}
+        found = {f"{match[1]}-{match[3]:0>2}-{match[4]:0>2}"}
     elif match := _MIDNIGHT.fullmatch(text):
         found = {match[1]}
     found = {day for day in found if is_date(day)}

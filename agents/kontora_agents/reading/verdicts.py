@@ -24,9 +24,18 @@ _ANNOUNCES = re.compile(
     rf"\b(?:I['’]ll|I will|let me|let's|(?:I am|I['’]m) going to|(?:now|next|first),? I (?:need|have) to)\b"
     rf"(?! know)(?:\W+\w+){{0,3}}?\W+(?:{_DO})\b"
     r"|\b(?:calling|invoking|executing|using) (?:the )?(?:tool|function|\w+_\w+)"
+    r"|^(?:now )?(?:creating|calling|looking|checking|fetching|searching|retrieving|processing|working on)\b[^.]*\.*$"
+    r"|^(?:one|just a) moment\b|\bplease wait\b|\bstand by\b|^(?:подождите|минутку|секунд\w+)\b"
+    r"|^(?:создаю|оформляю|проверяю|ищу|запрашиваю|вызываю|выполняю)\b"
     r"|(?:^|\b)(?:сейчас|теперь|сначала|далее|затем|итак|хорошо|давайте|я|мне нужно)[\s,]+(?:\w+\s+){0,3}?"
     r"(?:созда[мюй]\w*|вызов\w+|вызыва\w+|проверю|проверим|найду|запрошу|запраш\w+|получу|посмотрю|использ\w+|выполн\w+"
     r"|обращусь|запущу|поищу|узнаю|добавлю|оформ\w+|сделаю|начну|приступ\w+|воспольз\w+|уточню)\b",
+    re.IGNORECASE,
+)
+#: Nobody is there to say yes.
+_ASKS_LEAVE = re.compile(
+    r"\b(?:shall|should|may|can) I\b|\b(?:would you like|do you want) me to\b|\bхотите, чтобы я\b"
+    r"|^(?:мне )?(?:создать|оформить|проверить|вызвать|продолжить)\b",
     re.IGNORECASE,
 )
 #: Whoever speaks of itself in this way does not speak of the work.
@@ -44,6 +53,9 @@ _REFUSES = re.compile(
     r"|у меня нет (?:доступа|возможности)|не имею (?:доступа|возможности)"
     r"|не (?:могу|в состоянии|способен) (?:вам )?(?:помочь|выполнить|создать|предоставить|получить доступ|обработать)",
     re.IGNORECASE,
+)
+_APOLOGISES = re.compile(
+    r"\W*(?:I['’]m sorry|I am sorry|sorry|I apologi[sz]e|извините|простите)\b[^:;\d]*$", re.IGNORECASE
 )
 _REASON = re.compile(r"\b(?:because|since|due to|as the|потому|так как|поскольку|из-за)\b", re.IGNORECASE)
 _TAIL, _LONGEST_PERIOD, _TIMES = 160, 200, 6
@@ -64,11 +76,14 @@ def fault_of(
     if known and shows_a_call(text, known):
         return "shown"
     if known and len(text) <= _SHORT:
-        refuses = not tried and _REFUSES.search(text) and not _REASON.search(text)
+        refuses = _REFUSES.search(text) and not _REASON.search(text) and (not tried or _APOLOGISES.match(text))
         if refuses or _SPEAKS_OF_ITSELF.search(text):
             return "refused"
         # Who has looked things up may well end with what it will do: only a short word is an announcement then.
-        if len(text) <= (_BRIEF if tried else _SHORT) and _ANNOUNCES.search(_last_sentence(text)):
+        last = _last_sentence(text)
+        if len(text) <= (_BRIEF if tried else _SHORT) and _ANNOUNCES.search(last):
+            return "narrated"
+        if not tried and last.endswith("?") and _ASKS_LEAVE.search(last):
             return "narrated"
     return "language" if drifts(text, wanted, given) else None
 
