@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from autogen_agentchat.agents import AssistantAgent
 
     from kontora_agents.chat_client import ChatClient
+    from kontora_agents.team import Team, TeamOutcome
     from kontora_agents.toolbox import Toolbox
 
 
 class AutogenRunner:
-    """An `AgentRunner` on AutoGen's AssistantAgent."""
+    """An `AgentRunner` on AutoGen's AssistantAgent and its teams."""
 
     async def run(
         self,
@@ -37,7 +38,7 @@ class AutogenRunner:
         evidence: Callable[[], list[str]],
     ) -> AgentOutcome:
         """Let an agent work; see `AgentRunner.run`."""
-        quiet_autogen()
+        _quiet_autogen()
         from kontora_agents.chat_client import ChatClient
         from kontora_agents.toolbox import Toolbox
 
@@ -58,6 +59,13 @@ class AutogenRunner:
         finally:
             await toolbox.finish()
         return _outcome(client, toolbox, model_name, ungrounded)
+
+    async def run_team(self, team: Team, task: str, evidence: Callable[[], list[str]]) -> TeamOutcome:
+        """Let a team work; see `AgentRunner.run_team`."""
+        _quiet_autogen()
+        from kontora_agents.team_runner import TeamAtWork
+
+        return await TeamAtWork(team, task, evidence).run()
 
 
 async def _say(assistant: AssistantAgent, client: ChatClient, text: str) -> None:
@@ -115,7 +123,7 @@ def _outcome(client: ChatClient, toolbox: Toolbox, model_name: str, ungrounded: 
 
 
 @cache
-def quiet_autogen() -> None:
+def _quiet_autogen() -> None:
     """Keep AutoGen's own logs shut: they carry prompts and results, and the journal has both."""
     for name in ("autogen_core", "autogen_core.events", "autogen_agentchat", "autogen_agentchat.events"):
         logger = logging.getLogger(name)

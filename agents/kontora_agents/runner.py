@@ -1,9 +1,9 @@
-"""Whoever lets an agent work: one method, so that another engine than AutoGen could stand here."""
+"""Whoever lets agents work, alone or in a team, so that another engine than AutoGen could stand here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from kontora_agents.definition import AgentDefinition
 from kontora_agents.grounding import Ungrounded
 from kontora_agents.model import Model
 from kontora_agents.seams import Seams, ToolSpec, Value
+
+if TYPE_CHECKING:
+    from kontora_agents.team import Team, TeamOutcome
 
 
 class AgentOutcome(Value):
@@ -49,4 +52,8 @@ class AgentRunner(Protocol):
         `TurnLeft` when the seams ask for it, `ModelError`, and whatever the seams raise against their promise. When it
         returns or raises, no tool call is under way.
         """
+        ...
+
+    async def run_team(self, team: Team, task: str, evidence: Callable[[], list[str]]) -> TeamOutcome:
+        """Let a team work on `task` until it ends by its rule or reaches a limit. Raises as `run` does."""
         ...

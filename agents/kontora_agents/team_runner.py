@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from autogen_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, SelectorGroupChat, Swarm
 
-from kontora_agents.autogen_runner import ask_again, quiet_autogen
+from kontora_agents.autogen_runner import ask_again
 from kontora_agents.grounding import Ungrounded, check
 from kontora_agents.limits import LimitReached
 from kontora_agents.seams import ModelAnswer, TurnLeft
@@ -36,8 +36,7 @@ class TeamAtWork:
         self._ending = Ending(team)
 
     async def run(self) -> TeamOutcome:
-        """Let the team work. Raises like `AgentRunner.run`."""
-        quiet_autogen()
+        """Let the team work; see `AgentRunner.run_team`."""
         ungrounded: list[Ungrounded] = []
         talk = asyncio.ensure_future(self._talk())
         try:
@@ -172,12 +171,3 @@ class Choosing:
         answer = await self._chooser.seams.ask(len(self.answers), request, self._chooser.model.answer)
         self.answers.append(answer)
         return answer.text
-
-
-async def run_team(team: Team, task: str, evidence: Callable[[], list[str]]) -> TeamOutcome:
-    """Let a team work on `task` until it ends by its rule or reaches a limit.
-
-    Raises `TurnLeft` when the seams ask for it, `ModelError`, and whatever the seams raise against their promise. When
-    it returns or raises, no tool call is under way.
-    """
-    return await TeamAtWork(team, task, evidence).run()

@@ -157,7 +157,7 @@ class Execution:
             return self._agent(step), None
         if isinstance(step, TeamStep):
             crew = Crew(step, self.workflow, self.journal, self._caller, self.pulse, self._models)
-            return crew.work(self.scope.fill(step.with_), self._loop), None
+            return crew.work(self.scope.fill(step.with_), self._runner, self._loop), None
         if isinstance(step, ForEachStep):
             fan_out = FanOut(step, self.journal, self.scope)
             fan_out.start()

@@ -7,6 +7,7 @@ import json
 from typing import Any, Literal
 
 from kontora_agents.definition import AgentDefinition
+from kontora_agents.runner import AgentRunner
 from kontora_agents.seams import TurnLeft
 from kontora_agents.task import render_task
 from kontora_agents.team import Chooser, Member, Team
@@ -43,13 +44,11 @@ class Crew:
         self._questions = Questions(step, journal)
         self._shared = Shared(Budget(step.team.limits))
 
-    def work(self, data: dict[str, Any], loop: asyncio.Runner) -> dict[str, Any]:
+    def work(self, data: dict[str, Any], runner: AgentRunner, loop: asyncio.Runner) -> dict[str, Any]:
         """Let the team work on `data`; returns the result of the step. Raises `Stop`, `LeaseLost`, `ModelError`."""
-        from kontora_agents.team_runner import run_team  # AutoGen is loaded when the first team works
-
         team, given = self._team(), evidence_of(data)
         try:
-            outcome = loop.run(run_team(team, render_task(data), lambda: [given, *self._evidence()]))
+            outcome = loop.run(runner.run_team(team, render_task(data), lambda: [given, *self._evidence()]))
         except TurnLeft:
             raise self._stopped() from None
         if outcome.ungrounded and self._workflow.agents[outcome.agent].grounding == "fail":
