@@ -180,6 +180,7 @@ def test_a_repair_says_what_was_read_out_of_a_text() -> None:
         ("default_api.functions.create_order", "erp_create_order"),
         ("get_note", None),
         ("create", None),
+        ("order", None),
         ("send_email", None),
         ("", None),
         ("_", None),

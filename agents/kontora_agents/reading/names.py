@@ -21,13 +21,19 @@ def match(name: str, offered: Collection[str]) -> str | None:
     while True:
         plain = _plain(name)
         same = [one for one in offered if _plain(one) == plain]
-        same = same or [one for one in offered if plain and _plain(one.partition("_")[2]) == plain]
+        same = same or [one for one in offered if plain and _plain(without_role(one)) == plain]
         if same:
             return same[0] if len(same) == 1 else None
         shorter = _PREFIX.sub("", name.strip(), count=1)
         if shorter == name:
             return None
         name = shorter
+
+
+def without_role(name: str) -> str:
+    """A name without the role before it, empty if one word would be left: that may mean anything."""
+    rest = name.partition("_")[2]
+    return rest if "_" in rest else ""
 
 
 def _plain(name: str) -> str:

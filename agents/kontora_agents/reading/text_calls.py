@@ -77,8 +77,11 @@ def shows_a_call(text: str, known: Collection[str]) -> bool:
         return True
     if not known or not ("{" in text or "(" in text or ":" in text):
         return False
-    if ":" in text and _FORM.search(text):
+    if ":" in text and "_" in text and _FORM.search(text):
         return True
+    plain = text.casefold()
+    if not any(form.casefold() in plain for form in _forms(known)):
+        return False
     return _likeness(tuple(sorted(known))).search(text) is not None
 
 
@@ -102,8 +105,13 @@ def _likeness(known: tuple[str, ...]) -> re.Pattern[str]:
 
 def _dotted(offered: tuple[str, ...]) -> str:
     """A pattern for names, also without their role, and behind a prefix."""
-    forms = {form for name in offered for form in (name, name.partition("_")[2]) if form}
-    return rf"(?:\w{{1,20}}[.:]){{0,3}}(?:{'|'.join(re.escape(form) for form in sorted(forms, key=len, reverse=True))})"
+    forms = sorted(_forms(offered), key=len, reverse=True)
+    return rf"(?:\w{{1,20}}[.:]){{0,3}}(?:{'|'.join(map(re.escape, forms))})"
+
+
+def _forms(offered: Collection[str]) -> set[str]:
+    """Names with their role and without it."""
+    return {form for name in offered for form in (name, names.without_role(name)) if form}
 
 
 def _is_lead(prose: str) -> bool:
