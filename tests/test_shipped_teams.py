@@ -17,6 +17,7 @@ from kontora_workflows.ledger.run import Run
 from kontora_workflows.progress import progress
 from kontora_workflows.starting import Start
 
+from tests.command_line import CommandLine
 from tests.demo_place import TODAY
 from tests.rest_office import furnished
 
@@ -105,9 +106,15 @@ def test_what_needs_a_promise_goes_to_a_person_whose_words_reach_the_customer(ho
     with pytest.raises(Invalid, match="answer"):
         house.edit_approval(question.id, {"question": "Never mind?"}, by="boss")
     words = "Two parts, the second one at the end of next month."
-    house.ledger.approvals.decide(question.id, "approved", by="boss", comment=words)
+    shell = CommandLine(house.settings.home, KONTORA_HOME=str(house.settings.home))
+    shown = shell("approvals", "show", question.id).stdout
+    assert f'approvals answer {question.id} "…"' in shown
+    assert shell("approvals", "answer", question.id, words).exit_code == 0
     run = work(house, house.ledger.runs.get(run.id))
     (draft,) = waiting(house, run)
+    refused = shell("approvals", "answer", draft.id, words)
+    assert refused.exit_code == 4
+    assert "approve or reject it" in refused.stderr
     assert draft.arguments is not None
     assert draft.arguments["body"] == words
     house.ledger.approvals.decide(draft.id, "approved", by="boss")

@@ -88,9 +88,7 @@ class _Check:
             if "${{" in agent.instructions:
                 hint = "Hand the value over in `with` of the step that lets the agent work"
                 self.say(("agents", name, "instructions"), "Instructions are fixed: references are not filled in", hint)
-            if self.refusal and (why := self.refusal(agent.model)):
-                hint = "Name another model, or change [licences] in kontora.toml"
-                self.say(("agents", name, "model") if agent.model else ("agents", name), why, hint)
+            self._model(agent.model, ("agents", name, "model") if agent.model else ("agents", name))
             for position, tool in enumerate(agent.tools):
                 find_tool(tool, ("agents", name, "tools", position), self.tools, self.findings)
         for position, schedule in enumerate(self.workflow.schedules):
@@ -99,6 +97,11 @@ class _Check:
         for name, text in self.workflow.outputs.items():
             self._texts(text, ("outputs", name), scope)
             self._one_reference(text, ("outputs", name))
+
+    def _model(self, name: str | None, path: Path) -> None:
+        """Say if a model may not be used here."""
+        if self.refusal and (why := self.refusal(name)):
+            self.say(path, why, "Name another model, or change [licences] in kontora.toml")
 
     def _roles(self, catalog: ToolCatalog) -> Tools:
         found: dict[str, Any] = {}
@@ -166,6 +169,8 @@ class _Check:
         if isinstance(step, TeamStep):
             self.agent_steps.append(step.id)
             check_team(step, path, self.workflow, self.findings)
+            if step.team.pattern == "selector":
+                self._model(step.team.model, (*path, "team", "model") if step.team.model else (*path, "team"))
             return TeamResult
         before = list(self.agent_steps)
         self._steps(step.steps, (*path, "steps"), inner)

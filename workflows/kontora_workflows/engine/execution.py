@@ -27,12 +27,14 @@ from kontora_workflows.definition import (
 )
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
+from kontora_workflows.engine.choosing import choose_model
 from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.delivering import delivery
 from kontora_workflows.engine.desk import Desk, evidence_of
 from kontora_workflows.engine.fan_out import FanOut
+from kontora_workflows.engine.figures_check import check_figures
 from kontora_workflows.engine.journal import Journal
-from kontora_workflows.engine.ports import BindingMissing, ChosenModel, Doors, Models
+from kontora_workflows.engine.ports import BindingMissing, Doors, Models
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.report_writer import write_report
 from kontora_workflows.engine.routing import ANYWHERE, Routes
@@ -215,7 +217,7 @@ class Execution:
         agent = self.workflow.agents[step.agent]
         path = f"{step.id}/{step.agent}"
         data = self.scope.fill(step.with_)
-        chosen = self._chosen(path, step, bool(agent.tools))
+        chosen = choose_model(self.journal, self._models, path, agent.model, step.agent, tools=bool(agent.tools))
         clearance = Clearance(self.workflow, step, chosen, self.journal)
         desk = Desk(path, agent, chosen, self.journal, self._caller, self.pulse, clearance)
         desk.evidence.append(evidence_of(data))
@@ -227,25 +229,9 @@ class Execution:
         except TurnLeft:
             assert desk.stopped is not None
             raise desk.stopped from None
-        if outcome.ungrounded and agent.grounding == "fail":
-            figures = ", ".join(sorted({found.text for found in outcome.ungrounded}))
-            raise StepFailed(
-                "ungrounded",
-                f"Step {step.id}: the agent {step.agent} gave figures that no source holds: {figures}.",
-                "Nothing was written. Use another model, or let a person write this.",
-            )
+        check_figures(step.id, step.agent, agent, outcome)
         result = json.loads(outcome.model_dump_json())
         return {**result, "agent": step.agent, "server": chosen.server}
-
-    def _chosen(self, path: str, step: AgentStep, tools: bool) -> ChosenModel:
-        planned = self.journal.recorded("plan", path)
-        if planned is not None:
-            return self._models.again(planned.data["model"], planned.data["server"])
-        wanted = self.workflow.agents[step.agent].model
-        chosen = self._models.choose(wanted, self.workflow.name, step.agent, tools=tools)
-        body = {"model": chosen.name, "server": chosen.server, "rehearsal": chosen.rehearsal}
-        self.journal.note("plan", path, body)
-        return chosen
 
 
 def _in_english(text: Text) -> str:

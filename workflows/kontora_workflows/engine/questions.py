@@ -13,6 +13,7 @@ from kontora_workflows.ledger.entries import LeaseLost
 
 #: What stands in the place of a tool where a person is asked for words.
 QUESTION = "person.answer"
+_HEADLINE = 120
 
 
 class Questions:
@@ -55,7 +56,7 @@ class Questions:
         told = person.instructions or ""
         request = Request(
             key=key,
-            title=arguments["question"] or "A question without words",
+            title=_headline(arguments["question"]),
             tool=QUESTION,
             instance="person",
             arguments=arguments,
@@ -65,3 +66,9 @@ class Questions:
             instructions=told if isinstance(told, str) else told.get("en") or next(iter(told.values())),
         )
         self._journal.ledger.approvals.request(self._journal.head, self._journal.run.root_id, request)
+
+
+def _headline(question: str) -> str:
+    """The beginning of a question; the whole of it is among the arguments."""
+    line = " ".join(question.split())
+    return (line if len(line) <= _HEADLINE else f"{line[:_HEADLINE]}…") or "A question without words"

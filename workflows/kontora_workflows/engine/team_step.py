@@ -15,13 +15,14 @@ from kontora_agents.team import Chooser, Member, Team
 from kontora_workflows.definition import TeamStep, Workflow
 from kontora_workflows.engine.budget import Budget, Shared
 from kontora_workflows.engine.caller import Caller
+from kontora_workflows.engine.choosing import choose_model
 from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.desk import Desk, evidence_of
+from kontora_workflows.engine.figures_check import check_figures
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import ChosenModel, Models
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.questions import Questions
-from kontora_workflows.engine.signals import StepFailed
 
 #: Contributions after which a team that has said nothing about it ends.
 _SPEECHES = 12
@@ -51,13 +52,7 @@ class Crew:
             outcome = loop.run(runner.run_team(team, render_task(data), lambda: [given, *self._evidence()]))
         except TurnLeft:
             raise self._stopped() from None
-        if outcome.ungrounded and self._workflow.agents[outcome.agent].grounding == "fail":
-            figures = ", ".join(sorted({found.text for found in outcome.ungrounded}))
-            raise StepFailed(
-                "ungrounded",
-                f"Step {self._step.id}: {outcome.agent} of the team gave figures that no source holds: {figures}.",
-                "Nothing was written. Use another model, or let a person write this.",
-            )
+        check_figures(self._step.id, outcome.agent, self._workflow.agents[outcome.agent], outcome)
         return {**json.loads(outcome.model_dump_json()), "server": self._servers[outcome.agent]}
 
     def _evidence(self) -> list[str]:
@@ -84,13 +79,15 @@ class Crew:
     def _member(self, name: str) -> Member:
         agent = self._workflow.agents[name]
         calls = bool(agent.tools) or self._step.team.pattern == "swarm"
-        chosen = self._chosen(name, agent.model, name, tools=calls)
+        path = f"{self._step.id}/{name}"
+        chosen = choose_model(self._journal, self._models, path, agent.model, name, tools=calls)
         desk = self._desk(name, agent, chosen)
         return Member(name, agent, desk.specs(), desk, chosen.model, chosen.name)
 
     def _chooser(self) -> Chooser:
         team = self._step.team
-        chosen = self._chosen(_CHOOSER, team.model, f"{self._step.id}_{_SELECTOR}", tools=False)
+        path, role = f"{self._step.id}/{_CHOOSER}", f"{self._step.id}_{_SELECTOR}"
+        chosen = choose_model(self._journal, self._models, path, team.model, role, tools=False)
         agent = AgentDefinition(instructions="Pick who speaks next.", limits=team.limits)
         return Chooser(self._desk(_CHOOSER, agent, chosen), chosen.model, chosen.name, self._note_choice)
 
@@ -106,13 +103,3 @@ class Crew:
         key = f"{self._step.id}/{_CHOOSER}/s{number}"
         if self._journal.recorded("speaker.chosen", key) is None:
             self._journal.note("speaker.chosen", key, {"speaker": speaker, "by": by})
-
-    def _chosen(self, name: str, wanted: str | None, role: str, *, tools: bool) -> ChosenModel:
-        path = f"{self._step.id}/{name}"
-        planned = self._journal.recorded("plan", path)
-        if planned is not None:
-            return self._models.again(planned.data["model"], planned.data["server"])
-        chosen = self._models.choose(wanted, self._workflow.name, role, tools=tools)
-        body = {"model": chosen.name, "server": chosen.server, "rehearsal": chosen.rehearsal}
-        self._journal.note("plan", path, body)
-        return chosen
