@@ -50,9 +50,17 @@ class Teller:
 
     def _answer(self, event: Event, body: Mapping[str, Any]) -> None:
         agent = str(event["key"]).split("/")[1]
+        if agent.startswith("_"):
+            return  # a model that picks who speaks: what became of it is told
         calls = len(body["calls"])
         said = f"asks for {calls} tool call{'s' if calls > 1 else ''}" if calls else "answers"
         self._line(event, f"{agent} {said}", "", "rehearsal" if body["rehearsal"] else body["model"])
+
+    def _speaker(self, event: Event, body: Mapping[str, Any]) -> None:
+        self._line(event, f"{body['speaker']} speaks", "", "picked" if body["by"] == "model" else "next in order")
+
+    def _limit(self, event: Event, body: Mapping[str, Any]) -> None:
+        self._line(event, str(event["key"]).split("/")[1], self._paint("limit   ", "33"), f"{body['limit']} used up")
 
     def _repaired(self, event: Event, body: Mapping[str, Any]) -> None:
         for repair in body["repairs"]:
@@ -83,6 +91,8 @@ _TOLD: dict[str, Callable[[Teller, Event, Mapping[str, Any]], None]] = {
     "tool.unknown": Teller._unknown,
     "model.answered": Teller._answer,
     "model.repaired": Teller._repaired,
+    "speaker.chosen": Teller._speaker,
+    "limit.reached": Teller._limit,
     "approval.requested": Teller._approval,
     "artifact.written": Teller._file,
     "run.state": Teller._state,
