@@ -108,7 +108,10 @@ def read_value(value: Any, schema: Schema, definitions: Schema, others: Collecti
         if is_placeholder(value):
             raise Unclear(f"{value!r} is a placeholder. Write the value itself, or find it out first")
         if is_number(schema):
-            return _number(value, schema, others)
+            number = _number(value, schema, others)
+            if fits(number, schema, definitions):
+                return number
+            raise Unclear(f"{_shown(value)} is not {wanted(schema, definitions)}")
     if fits(value, schema, definitions):
         return value
     read = [found for option in options(schema) for found in _readings(value, resolve(option, definitions))]
