@@ -71,7 +71,8 @@ def test_a_prompt_only_ever_grows() -> None:
 
 
 def test_a_run_that_goes_on_is_corrected_in_the_same_way() -> None:
-    said: list[dict[str, Any]] = [{"text": ""}, LOOK, {"text": "I'll look it up."}, {"text": json.dumps(LOOK["calls"][0])}, DONE]
+    printed = {"text": json.dumps(LOOK["calls"][0])}
+    said: list[dict[str, Any]] = [{"text": ""}, LOOK, {"text": "I'll look it up."}, printed, DONE]
     first, door = Repeating(*said), seams()
     expected = run(first, door)
     again = Repeating({"text": "never asked"})
