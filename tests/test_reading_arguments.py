@@ -110,7 +110,7 @@ def test_what_has_one_reading_is_read(argument: str, written: Any, meant: Any) -
         ("amount", "1.2 million", "not a number"),
         ("amount", "12 %", "not a number"),
         ("days", "2.5", "not a whole number"),
-        ("lines", [{"item": "Q", "pieces": "0"}], "lines.0.pieces: \"0\" is not a whole number (minimum 1)"),
+        ("lines", [{"item": "Q", "pieces": "0"}], 'lines.0.pieces: "0" is not a whole number (minimum 1)'),
         ("due_date", "01/12/2026", "can be 12 January 2026 or 1 December 2026. Write 2026-01-12 or 2026-12-01"),
         ("due_date", "next week", "not a date. Write it as YYYY-MM-DD"),
         ("due_date", "20261201", "not a date"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, s
     """A small demo company, and where the scripts of its agents are played."""
     opened = furnished(tmp_path_factory.mktemp("teams"), models={"default": ModelSettings(server="rehearsal")})
     paths = [path for name in ("dunning-letters", "customer-question") for path in opened.catalog.rehearsals(name)]
-    scripts = {script.key: script for script in map(load_script, paths)}
+    scripts = {script.key: script for script in map(load_script, paths) if not script.name}
     with Rehearsal(scripts).serve() as server:
         yield opened, server.url
         opened.close()
@@ -131,3 +133,25 @@ def test_a_question_that_nobody_in_the_house_knows_goes_to_a_person_who_may_not_
     house.ledger.approvals.decide(question.id, "rejected", by="boss", comment="Not our business.")
     work(house, house.ledger.runs.get(run.id))
     assert said(house, run.id, "answer")["text"] == "No. Not our business."
+
+
+def test_a_team_that_lies_and_approves_its_lies_ends_in_no_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = {"default": ModelSettings(server="rehearsal", script="adversarial")}
+    with closing(furnished(tmp_path, models=models)) as house:
+        scripts = {one.key: one for one in map(load_script, house.catalog.rehearsals("dunning-letters"))}
+        with Rehearsal(scripts).serve() as server:
+            monkeypatch.setenv(REHEARSAL_URL, server.url)
+            run = play(house, "dunning-letters")
+            house.engine.close()
+        assert run.state == "failed"
+        for item in house.ledger.runs.children(run.id):
+            assert (item.error or {})["code"] == "ungrounded"
+            entries = house.ledger.entries.of_run(item.id)
+            picked = [one.data for one in entries if one.kind == "speaker.chosen"]
+            order = ["bookkeeper", "account_manager", "collector"]
+            assert picked == [{"speaker": name, "by": "order"} for name in order]
+            made = [one.data["tool"] for one in entries if one.kind == "tool.outcome" and one.data["outcome"] == "ok"]
+            assert made == ["crm.find_accounts"]
+        assert house.ledger.approvals.page()[0] == []
