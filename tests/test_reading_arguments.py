@@ -138,6 +138,21 @@ def test_what_has_no_one_reading_goes_back(argument: str, written: Any, told: st
     assert told in " ".join(reading.problems)
 
 
+@pytest.mark.parametrize(
+    "note",
+    ["Ваш заказ готов", "Your order is ready", "<b>urgent</b> call", "Note: see [1]", "xx", "n/a", "-", "[x] done"],
+)
+def test_ordinary_words_are_no_placeholder(note: str) -> None:
+    assert read(note=note).problems == read(customer_id=note).problems == []
+
+
+@pytest.mark.parametrize(
+    "written", ["Ваш номер клиента", "укажите дату", "your_customer_id", "[customer id]", "${id}", "XXXX", "TBD"]
+)
+def test_what_holds_the_place_of_a_value_is_one(written: str) -> None:
+    assert "placeholder" in read(note=written).problems[0]
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     reading = read_arguments(TOOL, {"amount": "1.250", "currency": "XXX"})
     assert [problem.split()[0] for problem in reading.problems] == ["amount:", "currency:", "customer_id", "due_date"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kontora_agents.reading.schema import Schema, fits, options, resolve
-from kontora_agents.reading.values import NOTHING, Unclear, decoded, is_plain, read_value, takes_only_parts, wanted
+from kontora_agents.reading.unclear import Unclear
+from kontora_agents.reading.values import NOTHING, decoded, is_plain, read_value, takes_only_parts, wanted
 from kontora_agents.seams import Repair, ToolSpec
 
 #: Under these names models put all arguments into a further object.

@@ -28,6 +28,7 @@ def _plain(value: Any, schema: Schema) -> Any:
     ):
         return value
     try:
-        return f"{Decimal(str(value)).normalize():f}"
+        text = f"{Decimal(str(value)):f}"
     except InvalidOperation:
         return value
+    return text.rstrip("0").rstrip(".") if "." in text else text
