@@ -144,10 +144,9 @@ def test_a_team_that_lies_and_approves_its_lies_ends_in_no_write(
         with Rehearsal(scripts).serve() as server:
             monkeypatch.setenv(REHEARSAL_URL, server.url)
             run = play(house, "dunning-letters")
-            house.engine.close()
         assert run.state == "failed"
         for item in house.ledger.runs.children(run.id):
-            assert (item.error or {})["code"] == "ungrounded"
+            assert (item.error or {})["code"] == "ungrounded", item.error
             entries = house.ledger.entries.of_run(item.id)
             picked = [one.data for one in entries if one.kind == "speaker.chosen"]
             order = ["bookkeeper", "account_manager", "collector"]
