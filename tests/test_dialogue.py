@@ -92,6 +92,12 @@ def test_a_correction_is_in_the_language_of_the_task(language: str, word: str) -
     assert model.asked[1].messages[-2].content == "…"
 
 
+def test_another_language_does_not_become_right_by_being_spoken() -> None:
+    model = Repeating({**LOOK, "text": "好的，我来查一下"}, {"text": f"{DONE['text']} 好的，我来查一下"}, DONE)
+    assert run(model, seams()).text == DONE["text"]
+    assert "in another language" in model.asked[2].messages[-1].content
+
+
 def test_what_was_cut_off_is_asked_for_with_more_room_and_only_that() -> None:
     model = Repeating({"text": "There is", "finish": "length"}, LOOK, DONE)
     assert run(model, seams()).text == DONE["text"]

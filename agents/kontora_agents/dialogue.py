@@ -60,7 +60,7 @@ class Dialogue:
         wanted, language = self._spoken(messages)
         offered = {name: spec for name, spec in self._known.items() if name not in self._withheld}
         tried = any(message.role == "tool" for message in messages)
-        task = Task(offered, self._known, tried, wanted, lambda: "\n".join(message.content for message in messages))
+        task = Task(offered, self._known, tried, wanted, lambda: _given(messages))
         understood = understand(answer, turn, task)
         if understood.fault is not None:
             self._correct(understood.fault, answer, messages, language, last)
@@ -116,3 +116,8 @@ class Dialogue:
             wanted = language_of(told, asked)
             self._languages = wanted, wanted or spoken(asked)
         return self._languages
+
+
+def _given(messages: Sequence[Message]) -> str:
+    """What a model was told; what it said itself proves nothing."""
+    return "\n".join(message.content for message in messages if message.role != "assistant")
