@@ -90,6 +90,8 @@ class Firing:
         Where nothing stands in the way of a run, all of them are started with a few statements.
         """
         with self.ledger.database.write("schedule.fired") as connection:
+            # In one order, or two sweepers would each wait for what the other has moved.
+            batch = sorted(batch, key=lambda one: one.schedule.id)
             moved = [one for one in batch if self.ledger.schedules.move(connection, one.schedule, one.next_at)]
             open_ = self.ledger.fires.open_runs(connection, [one.schedule.id for one in moved])
             firsts = [next(iter(one.runs.values()), "") for one in moved if one.schedule.id not in open_]
