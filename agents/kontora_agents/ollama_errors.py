@@ -75,7 +75,7 @@ def unreachable(url: str, detail: str) -> ModelUnavailable:
     """Return the error for a server that does not answer."""
     return ModelUnavailable(
         f"No model server answers at {url}.",
-        hint="Start it with `ollama serve`, or correct the address.",
+        hint="Start it (Ollama: `ollama serve`), or correct the address.",
         detail=detail,
     )
 

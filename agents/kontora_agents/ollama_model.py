@@ -13,10 +13,7 @@ from kontora_agents.model import ModelInfo, context_length
 from kontora_agents.model_http import DEADLINES, Deadlines, ModelHttp, Passing
 from kontora_agents.ollama_wire import Reply, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
-from kontora_agents.tokens import ANSWER, Estimates, plan_context
-
-#: Prompts shorter than this are not compared with the server's count: the estimate is too coarse for them.
-_CHECKED_FROM = 2000
+from kontora_agents.tokens import ANSWER, Estimates, plan_context, seems_cut
 
 
 class OllamaModel:
@@ -134,7 +131,7 @@ class OllamaModel:
 
         Some versions do not count what they had cached, so the size of the loaded context decides.
         """
-        if estimated < _CHECKED_FROM or counted == 0 or counted * 2 >= estimated:
+        if not seems_cut(estimated, counted):
             return
         try:
             running = (await self._http.json("GET", "/api/ps")).get("models") or []

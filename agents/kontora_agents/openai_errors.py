@@ -5,6 +5,7 @@ from __future__ import annotations
 from kontora_agents import ollama_errors
 from kontora_agents.errors import ModelError, ModelUnsuitable
 from kontora_agents.ollama_errors import NoTools, said
+from kontora_agents.openai_wire import QUIRKS
 
 #: What servers say when they were started without a parser for calls, or know of none.
 _NO_TOOLS = ("tool choice requires", "tool-call-parser", "does not support tool", "tools are not supported", "--jinja")
@@ -32,7 +33,7 @@ def explain(status: int, body: bytes, model: str) -> ModelError:
     if status in (400, 422):
         if any(marker in words for marker in _TOO_LONG):
             return ModelUnsuitable(f"The prompt does not fit into the context of {model}.", detail=text)
-        for name in ("stream_options", "max_tokens", "temperature", "seed"):
+        for name in QUIRKS:
             if name in words:
                 return Quirk(name, text)
     if status == 404:

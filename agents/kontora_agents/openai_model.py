@@ -14,10 +14,7 @@ from kontora_agents.ollama_errors import NoTools
 from kontora_agents.openai_errors import Quirk
 from kontora_agents.openai_wire import QUIRKS, Events, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
-from kontora_agents.tokens import ANSWER, Estimates, check_fit
-
-#: Prompts shorter than this are not compared with the server's count: the estimate is too coarse for them.
-_CHECKED_FROM = 2000
+from kontora_agents.tokens import ANSWER, Estimates, check_fit, seems_cut
 
 
 class OpenAIModel:
@@ -132,7 +129,7 @@ class OpenAIModel:
 
     def _check_cut(self, estimated: int, counted: int) -> None:
         """Raise `ModelMisspoke` if the server read far less than was sent."""
-        if estimated >= _CHECKED_FROM and 0 < counted * 2 < estimated:
+        if seems_cut(estimated, counted):
             raise ModelMisspoke(
                 f"The model server read {counted} tokens of a prompt of about {estimated}: it cut the prompt.",
                 hint="Start the model with a longer context, and without cutting prompts.",

@@ -14,6 +14,8 @@ _SMALLEST = 8192
 _PER_MESSAGE = 8
 #: A prompt whose estimate is this much too high may still fit, so it is sent.
 _DOUBT = 0.7
+#: Shorter prompts are not compared with the server's count: the estimate is too coarse for them.
+_COMPARED = 2000
 #: Prompts from this estimate on tell something about a tokenizer; ratios outside these bounds tell of something else.
 _TELLING, _LOWEST, _HIGHEST = 200, 0.6, 3.0
 #: How fast an estimate that proved too high comes down; one that proved too low goes up at once.
@@ -58,6 +60,11 @@ class Estimates:
             return
         now, before = counted / estimated, self._ratios.get(request.model, 1.0)
         self._ratios[request.model] = now if now > before else before + (now - before) * _EASING
+
+
+def seems_cut(estimated: int, counted: int) -> bool:
+    """Whether a server that counted so many tokens read far less than was sent. Of short prompts nothing is said."""
+    return estimated >= _COMPARED and 0 < counted * 2 < estimated
 
 
 def check_fit(prompt: int, largest: int | None) -> None:
