@@ -99,3 +99,10 @@ def test_an_operator_says_where_a_model_is_and_what_it_may_hold(tmp_path: Path) 
     chosen = here.models.choose(None, "any", "clerk", tools=False)
     assert (chosen.zone, chosen.may_hold) == ("private", "internal")
     here.close()
+
+
+def test_a_licence_is_looked_at_once_in_a_process(tmp_path: Path) -> None:
+    here = house(tmp_path, '[models.default]\nname = "m"\n')
+    first, second = (here.models.choose(None, "any", "clerk", tools=False).model for _ in range(2))
+    assert first is second
+    here.close()

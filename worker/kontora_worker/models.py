@@ -46,6 +46,7 @@ class ConfiguredModels:
         self._policy, self._records = policy, records
         self._external, self._secret = external, secret
         self._clients: dict[str, OllamaModel | OpenAIModel] = {}
+        self._licensed: dict[str, LicensedModel] = {}
 
     def choose(self, wanted: str | None, workflow: str, agent: str, *, tools: bool) -> ChosenModel:
         """The model for an agent. Raises `ModelError`."""
@@ -93,7 +94,9 @@ class ConfiguredModels:
                 f"The model {name!r} at {server} is outside of the house, and such models are not asked here.",
                 hint="Name a model that runs here, or set external_models = true; `zone` corrects where a model is.",
             )
-        model = LicensedModel(self._client(server), self._policy)
+        if server not in self._licensed:  # kept, so that a licence is looked at once and remarked on once
+            self._licensed[server] = LicensedModel(self._client(server), self._policy)
+        model = self._licensed[server]
         may_hold = settings.may_hold or HIGHEST[zone]
         return ChosenModel(model, name, server, False, self._limit(server), zone, may_hold)
 
