@@ -30,11 +30,13 @@ LOOK_AGAIN = {"calls": [{"tool": "erp_stock", "arguments": {"product": "A"}}]}
 REPORT = {"say": "{% for r in given_by('erp_stock') %}{{ r.data.product }}: {{ r.data.stock }}\n{% endfor %}"}
 OBEY = {"calls": [{"tool": "erp_delete_all", "offered": False}]}
 WRONG = {"say": "We hold 999.99 of A."}
+TOTAL = {"say": "12.50 of A and 700.00 of B make 712.50."}
 SCRIPT = {
     "looker": [LOOK_UP, LOOK_AGAIN, REPORT],
     "obedient": [OBEY, {"say": "Done."}],
     "corrigible": [LOOK_UP, WRONG, REPORT],
     "stubborn": [LOOK_UP, WRONG, WRONG],
+    "adder": [LOOK_UP, TOTAL, TOTAL],
     "endless": [LOOK_UP] * 20,
     "speechless": [LOOK_UP],
 }
@@ -192,6 +194,23 @@ def test_without_a_turn_to_spare_a_false_figure_is_flagged_at_once(server: Rehea
 def test_grounding_can_be_switched_off(server: RehearsalServer) -> None:
     outcome = run(server, "stubborn", seams(), grounding="off")
     assert (outcome.ungrounded, outcome.turns) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    ("declared", "untraced"),
+    [
+        ({}, []),
+        ({"derivations": ["sum"]}, []),
+        ({"derivations": ["count", "share"]}, ["712.50"]),
+        ({"derivations": []}, ["712.50"]),
+    ],
+)
+def test_a_sum_may_be_said_where_the_definition_lets_figures_be_added_up(
+    server: RehearsalServer, declared: dict[str, Any], untraced: list[str]
+) -> None:
+    outcome = run(server, "adder", seams(), **declared)
+    assert [found.text for found in outcome.ungrounded] == untraced
+    assert outcome.turns == (3 if untraced else 2)
 
 
 def test_cancelling_waits_for_the_call_under_way_and_makes_no_further_one(server: RehearsalServer) -> None:

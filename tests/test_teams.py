@@ -250,6 +250,19 @@ def test_figures_that_stand_nowhere_are_asked_about_once(ledger_url: str) -> Non
         assert run.error["code"] == "ungrounded"
 
 
+def test_the_derivations_of_who_wrote_the_result_count_in_a_team(ledger_url: str) -> None:
+    script = copy.deepcopy(PAIR_SCRIPT)
+    script["agents"]["writer"][2:] = [{"say": "You owe 60.10 EUR, after 100.10 EUR less 40.00 EUR"}] * 2
+    text = PAIR.replace("by: checker}", "by: checker}\n      answer_of: writer")
+    text = text.replace("with: {", 'with: {total: "100.10", paid: "40.00", ')
+    with office(ledger_url, script) as here:
+        assert here.result(here.work_until_rest(here.start(text)))["letter"]["ungrounded"] == []
+        text = text.replace("You write a note.", "You write a note., derivations: [sum]")
+    with office(ledger_url, script) as here:
+        letter = here.result(here.work_until_rest(here.start(text)))["letter"]
+        assert [one["text"] for one in letter["ungrounded"]] == ["60.10 EUR"]
+
+
 def test_who_hands_over_twice_hands_over_once(ledger_url: str) -> None:
     script = copy.deepcopy(SWARM_SCRIPT)
     both = [{"tool": f"hand_over_to_{name}", "arguments": {"message": 7}} for name in ("sales", "person")]

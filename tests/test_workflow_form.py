@@ -221,6 +221,11 @@ BAD_FORM: list[tuple[str, str, str]] = [
     ("{instructions: Write.}", "{tools: []}", "6:18: `agents.writer` lacks `instructions`."),
     ("Write.}", "W, tools: [erp]}", "6:44: `erp` is not the name of a tool. Write role.tool"),
     ("Write.}", "W, limits: {turn: 3}}", "6:45: `agents.writer.limits` has no key `turn`. Did you mean `turns`?"),
+    (
+        "Write.}",
+        "W, derivations: [sums]}",
+        "6:51: `agents.writer.derivations[0]` cannot be `sums`; it has to be 'sum',",
+    ),
     ("id: ageing", "id: Ageing", "8:9: `Ageing` cannot be a name here."),
     ("    call: erp.rec", "    cal: erp.rec", "9:5: There is no kind of step `cal`. Did you mean `call`?"),
     ("    call: erp.rec", "    upload: erp.rec", "9:5: There is no kind of step `upload`. There is: call, agent,"),

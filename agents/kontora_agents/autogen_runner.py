@@ -94,7 +94,7 @@ def _assistant(agent: AgentDefinition, name: str, client: ChatClient, toolbox: T
 
 
 def _unfounded(client: ChatClient, agent: AgentDefinition, evidence: Callable[[], list[str]]) -> list[Ungrounded]:
-    return check(client.text, [agent.instructions, *evidence()])
+    return check(client.text, [agent.instructions, *evidence()], agent.derivations)
 
 
 def ask_again(ungrounded: list[Ungrounded]) -> str:

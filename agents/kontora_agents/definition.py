@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kontora_agents.derivations import DERIVATIONS, Derivation
+
 #: `erp.open_invoices`: a role of the workflow and a tool of the connector bound to it.
 ToolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 
@@ -32,5 +34,9 @@ class AgentDefinition(BaseModel):
     limits: Limits = Limits()
     grounding: Literal["flag", "fail", "off"] = Field(
         "flag", description="what happens to figures of the answer that no tool result and no part of the task holds"
+    )
+    derivations: list[Derivation] = Field(
+        list(DERIVATIONS),
+        description="what may follow from these; a figure that follows otherwise counts as held by none",
     )
     model: str | None = Field(None, description="name of a model in kontora.toml; the default model if left out")

@@ -121,7 +121,7 @@ class TeamAtWork:
         agent = self._author.member.agent
         if agent.grounding == "off":
             return []
-        return check(self._ending.result().text, [agent.instructions, *self._evidence()])
+        return check(self._ending.result().text, [agent.instructions, *self._evidence()], agent.derivations)
 
     def _outcome(self, ungrounded: list[Ungrounded]) -> TeamOutcome:
         author, result = self._author, self._ending.result()
