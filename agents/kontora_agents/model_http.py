@@ -41,6 +41,11 @@ class Growing(Protocol):
         """Whether the server said that the answer is complete."""
         ...
 
+    @property
+    def endless(self) -> bool:
+        """Whether it says the same again and again, so that nobody need hear it to its end."""
+        ...
+
     def take(self, line: bytes) -> None:
         """Add one line. Raises `ModelMisspoke`, `ModelUnavailable`."""
         ...
@@ -132,7 +137,8 @@ class ModelHttp:
             raise Passing(error) from None  # a broken stream: nothing of it was used
 
     async def _receive(self, model: str, path: str, body: bytes, reply: Growing) -> None:
-        """Feed the lines of an answer to `reply`. The first byte has a deadline of its own."""
+        """Feed the lines of an answer to `reply`, as long as it says something new. The first byte has a deadline of
+        its own."""
         asked = self._clients.here().stream("POST", path, content=body, headers=self._headers)
         rest, read = b"", 0
         try:
@@ -147,6 +153,8 @@ class ModelHttp:
                     *lines, rest = (rest + piece).split(b"\n")
                     for line in filter(bytes.strip, lines):
                         reply.take(line)
+                    if reply.endless:  # leaving closes the connection, and the server stops
+                        return
         except TimeoutError:
             raise self.too_slow("sent nothing", self.deadlines.first_byte) from None
         if rest.strip():

@@ -13,7 +13,7 @@ from kontora_agents.model import ModelInfo, context_length
 from kontora_agents.model_http import DEADLINES, Deadlines, ModelHttp, Passing
 from kontora_agents.ollama_wire import Reply, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
-from kontora_agents.tokens import ANSWER, Estimates, plan_context, seems_cut
+from kontora_agents.tokens import ANSWER, Estimates, plan_context, seems_cut, with_estimates
 
 
 class OllamaModel:
@@ -118,6 +118,8 @@ class OllamaModel:
         self._estimates.learn(request, answer.prompt_tokens)
         return answer
 
+        if answer.finish == "endless":
+            return with_estimates(answer, prompt)
     async def _installed(self) -> list[str]:
         """Return the names of installed models, or none if the server will not say: this only serves a hint."""
         try:

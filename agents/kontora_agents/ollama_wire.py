@@ -9,6 +9,7 @@ from typing import Any
 
 from kontora_agents.errors import ModelMisspoke, ModelUnavailable
 from kontora_agents.reading.call_shapes import decode, exact
+from kontora_agents.reading.repetition import Repetition
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolCall, ToolSpec, call_id
 from kontora_agents.wire_schema import flatten
 
@@ -76,13 +77,19 @@ class Reply:
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._calls: list[Any] = []
-        self._rehearsal = False
+        self._model, self._rehearsal = "", False
         self._last: dict[str, Any] | None = None
+        self._repetition = Repetition()
 
     @property
     def done(self) -> bool:
         """Whether the server said that the answer is complete."""
         return self._last is not None
+
+    @property
+    def endless(self) -> bool:
+        """Whether it says the same again and again, so that nobody need hear it to its end."""
+        return self._repetition.found and not self.done
 
     def take(self, line: bytes) -> None:
         """Add one line of the stream. Raises `ModelMisspoke` if it is not the protocol, `ModelUnavailable` if the
@@ -93,8 +100,10 @@ class Reply:
         message = chunk.get("message") or {}
         if not isinstance(message, dict):
             raise ModelMisspoke(detail=repr(line[:200]))
-        self._text.append(str(message.get("content") or ""))
-        self._thinking.append(str(message.get("thinking") or ""))
+        for part, said in ((self._text, message.get("content")), (self._thinking, message.get("thinking"))):
+            part.append(str(said or ""))
+            self._repetition.hear(part[-1])
+        self._model = str(chunk.get("model") or self._model)
         self._calls += message.get("tool_calls") or ()
         self._rehearsal = self._rehearsal or bool(chunk.get("rehearsal"))
         if chunk.get("done"):
@@ -102,16 +111,17 @@ class Reply:
 
     def finish(self) -> ModelAnswer:
         """Return the whole answer. Raises `ModelMisspoke` if it never ended."""
-        if self._last is None:
+        if self._last is None and not self.endless:
             raise ModelMisspoke("The answer of the model broke off before its end.")
+        last = self._last or {}
         return finished(
-            model=str(self._last.get("model") or ""),
+            model=self._model,
             text="".join(self._text),
             thinking="".join(self._thinking),
-            calls=[read_call(wire, self._turn, position) for position, wire in enumerate(self._calls)],
-            cut=self._last.get("done_reason") == "length",
-            prompt_tokens=self._last.get("prompt_eval_count"),
-            completion_tokens=self._last.get("eval_count"),
+            calls=[] if self.endless else [read_call(one, self._turn, at) for at, one in enumerate(self._calls)],
+            ended="endless" if self.endless else str(last.get("done_reason") or ""),
+            prompt_tokens=last.get("prompt_eval_count"),
+            completion_tokens=last.get("eval_count"),
             rehearsal=self._rehearsal,
         )
 
@@ -122,12 +132,15 @@ def finished(
     text: str,
     thinking: str,
     calls: list[ToolCall],
-    cut: bool,
+    ended: str,
     prompt_tokens: Any,
     completion_tokens: Any,
     rehearsal: bool,
 ) -> ModelAnswer:
-    """Return an answer, thoughts taken out of its text. Whether it can be used is judged by who asked."""
+    """Return an answer, thoughts taken out of its text. `ended` says why, as servers do, or `endless`.
+
+    Whether it can be used is judged by who asked.
+    """
     text, thoughts = _without_thoughts(text)
     return ModelAnswer(
         model=model,
@@ -136,7 +149,7 @@ def finished(
         thinking=thinking + thoughts,
         prompt_tokens=_count(prompt_tokens),
         completion_tokens=_count(completion_tokens),
-        finish="length" if cut else "calls" if calls else "stop",
+        finish="length" if ended == "length" else "endless" if ended == "endless" else "calls" if calls else "stop",
         rehearsal=rehearsal,
     )
 

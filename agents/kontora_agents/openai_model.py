@@ -14,7 +14,7 @@ from kontora_agents.ollama_errors import NoTools
 from kontora_agents.openai_errors import Quirk
 from kontora_agents.openai_wire import QUIRKS, Events, write_request
 from kontora_agents.seams import ModelAnswer, ModelRequest
-from kontora_agents.tokens import ANSWER, Estimates, check_fit, seems_cut
+from kontora_agents.tokens import ANSWER, Estimates, check_fit, seems_cut, with_estimates
 
 
 class OpenAIModel:
@@ -126,6 +126,8 @@ class OpenAIModel:
             self._estimates.learn(request, answer.prompt_tokens)
             return answer
         raise ModelError("The model server refused the request in every form.")
+            if answer.finish == "endless":
+                return with_estimates(answer, estimated)
 
     def _check_cut(self, estimated: int, counted: int) -> None:
         """Raise `ModelMisspoke` if the server read far less than was sent."""

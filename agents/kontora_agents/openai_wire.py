@@ -9,6 +9,7 @@ from typing import Any
 
 from kontora_agents.errors import ModelMisspoke, ModelUnavailable
 from kontora_agents.ollama_wire import finished, parse_line, read_call
+from kontora_agents.reading.repetition import Repetition
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest
 from kontora_agents.wire_schema import flatten
 
@@ -91,11 +92,17 @@ class Events:
         self._usage: dict[str, Any] = {}
         self._whole: list[bytes] = []
         self._ended = False
+        self._repetition = Repetition()
 
     @property
     def done(self) -> bool:
         """Whether the server said that the answer is complete."""
         return self._ended or bool(self._reason)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it says the same again and again, so that nobody need hear it to its end."""
+        return self._repetition.found and not self.done
 
     def take(self, line: bytes) -> None:
         """Add one line. Raises `ModelMisspoke` if it is not the protocol, `ModelUnavailable` if the server says in it
@@ -116,7 +123,7 @@ class Events:
         """Return the whole answer. Raises `ModelMisspoke` if it is empty, cut off, or never ended."""
         if self._whole:
             self._chunk(parse_line(b"\n".join(self._whole)))
-        if not self.done:
+        if not self.done and not self.endless:
             raise ModelMisspoke("The answer of the model broke off before its end.")
         calls = [
             {"function": {"name": one.name, "arguments": "".join(one.arguments)}}
@@ -127,8 +134,8 @@ class Events:
             model=self._model,
             text="".join(self._text),
             thinking="".join(self._thinking),
-            calls=[read_call(call, self._turn, position) for position, call in enumerate(calls)],
-            cut=self._reason == "length",
+            calls=[] if self.endless else [read_call(one, self._turn, at) for at, one in enumerate(calls)],
+            ended="endless" if self.endless else self._reason,
             prompt_tokens=self._usage.get("prompt_tokens"),
             completion_tokens=self._usage.get("completion_tokens"),
             rehearsal=self._rehearsal,
@@ -155,8 +162,10 @@ class Events:
     def _say(self, said: Any) -> None:
         if not isinstance(said, dict):
             raise ModelMisspoke(detail=repr(said)[:200])
-        self._text.append(_text(said.get("content")))
-        self._thinking.append(str(said.get("reasoning_content") or said.get("reasoning") or ""))
+        thought = str(said.get("reasoning_content") or said.get("reasoning") or "")
+        for part, words in ((self._text, _text(said.get("content"))), (self._thinking, thought)):
+            part.append(words)
+            self._repetition.hear(words)
         listed = said.get("tool_calls")
         for position, call in enumerate(listed if isinstance(listed, list) else ()):
             if not isinstance(call, dict) or not isinstance(call.get("function"), dict):
@@ -176,6 +185,7 @@ class Events:
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             here.arguments.append(arguments)
+            self._repetition.hear(arguments)
         elif arguments is not None:
             here.arguments.append(json.dumps(arguments, ensure_ascii=False))
 

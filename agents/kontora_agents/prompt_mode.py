@@ -60,7 +60,7 @@ def _written(message: Message) -> Message:
 
 def read(answer: ModelAnswer, turn: int) -> ModelAnswer:
     """What the model said, as a call or as text; unread if it is not of the form."""
-    if answer.finish == "length":
+    if answer.finish in ("length", "endless"):
         return answer
     try:
         said = parse_line(answer.text.encode("utf-8", "surrogatepass"))

@@ -63,9 +63,10 @@ class ModelRequest(Value):
 
 
 class ModelAnswer(Value):
-    """What the model said. Tokens are as counted by the server.
+    """What the model said. Tokens are as counted by the server, or estimated where it was not heard to its end.
 
-    `finish` is `length` if it was cut off, and `unread` if it is not of the form that the server needs.
+    `finish` is `length` if it was cut off, `endless` if it was left because it said the same again and again, and
+    `unread` if it is not of the form that the server needs.
     """
 
     model: str
@@ -74,7 +75,7 @@ class ModelAnswer(Value):
     thinking: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    finish: Literal["stop", "calls", "length", "unread"] = "stop"
+    finish: Literal["stop", "calls", "length", "endless", "unread"] = "stop"
     rehearsal: bool = Field(False, description="scripted, not a language model")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from kontora_agents.errors import ModelUnsuitable
-from kontora_agents.seams import ModelRequest
+from kontora_agents.seams import ModelAnswer, ModelRequest
 
 #: Tokens a model may answer with, unless the request says otherwise.
 ANSWER = 4096
@@ -60,6 +60,12 @@ class Estimates:
             return
         now, before = counted / estimated, self._ratios.get(request.model, 1.0)
         self._ratios[request.model] = now if now > before else before + (now - before) * _EASING
+
+
+def with_estimates(answer: ModelAnswer, prompt: int) -> ModelAnswer:
+    """An answer that was not heard to its end, with estimates where its server would have counted tokens."""
+    said = estimate(answer.text + answer.thinking)
+    return answer.model_copy(update={"prompt_tokens": prompt, "completion_tokens": said})
 
 
 def seems_cut(estimated: int, counted: int) -> bool:

@@ -57,6 +57,8 @@ def understand(answer: ModelAnswer, turn: int, task: Task) -> Understood:
     fault = fault_of(answer, task.known, tried=task.tried, wanted=task.language, given=task.given())
     return Understood(fault=fault) if fault else Understood(without_tokens(answer.text))
 
+    if answer.finish == "endless":
+        return Understood(fault="endless")
 
 def _call(call: ToolCall, turn: int, position: int, offered: Tools, repairs: list[Repair]) -> ToolCall:
     """A call under the name and with the arguments that are meant. One that nobody offered stays as it is."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,12 +23,13 @@ _CONTEXT = 32_768
 #: No answer without an end goes on for longer, in words, however much is allowed; nothing hangs longer, in seconds.
 _ENDLESS, _HANGING_S, _SLOW_S = 20_000, 60.0, 1.0
 
-
+#: Seconds between the pieces of an answer without an end.
+_PAUSE_S = 0.005
 _LENGTH = Reply(finish="length")
 
 
 class MisbehavingServer(ThreadingHTTPServer):
-    """Plays models; `models.asked` counts the questions."""
+    """Plays models; `models.asked` counts the questions, `left` the answers without an end that a client left."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -34,6 +37,7 @@ class MisbehavingServer(ThreadingHTTPServer):
     def __init__(self, models: MisbehavingModels, port: int = 0) -> None:
         self.models, self.closing = models, threading.Event()
         super().__init__(("127.0.0.1", port), _Handler)
+        self.left: Counter[str] = Counter()
 
     @property
     def url(self) -> str:
@@ -137,11 +141,24 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(wire.content_type)
         for start in range(0, times, 100):
             self._chunk(wire.words(model, text * min(100, times - start)))
+            if self._client_has_left():
+                self.server.left[model] += 1
+                self.close_connection = True
+                return
         for last in list(wire.lines(model, Said("", reply=_LENGTH), (counts[0], words))):
             self._chunk(last)
         self._chunk(b"")
 
     def _stream(self, wire: Wire, lines: Iterator[bytes], said: Said) -> None:
+    def _client_has_left(self) -> bool:
+        """Whether the connection was closed; it waits a moment for that."""
+        if not select.select([self.connection], [], [], _PAUSE_S)[0]:
+            return False
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionError:
+            return True
+
         line = said.reply.line
         self._head(wire.content_type)
         if line in ("", "slow", "open"):
