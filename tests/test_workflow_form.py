@@ -224,7 +224,7 @@ BAD_FORM: list[tuple[str, str, str]] = [
     (
         "Write.}",
         "W, derivations: [sums]}",
-        "6:51: `agents.writer.derivations[0]` cannot be `sums`; it has to be 'sum',",
+        "6:50: `agents.writer.derivations[0]` cannot be `sums`; it has to be 'sum',",
     ),
     ("id: ageing", "id: Ageing", "8:9: `Ageing` cannot be a name here."),
     ("    call: erp.rec", "    cal: erp.rec", "9:5: There is no kind of step `cal`. Did you mean `call`?"),
