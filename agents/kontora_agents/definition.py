@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kontora_agents.derivations import DERIVATIONS, Derivation
+from kontora_agents.escalation import Escalation
 
 #: `erp.open_invoices`: a role of the workflow and a tool of the connector bound to it.
 ToolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
@@ -40,3 +41,6 @@ class AgentDefinition(BaseModel):
         description="what may follow from these; a figure that follows otherwise counts as held by none",
     )
     model: str | None = Field(None, description="name of a model in kontora.toml; the default model if left out")
+    escalation: Escalation | None = Field(
+        None, description="a stronger model that may be asked once, if a person agrees to the exact text"
+    )

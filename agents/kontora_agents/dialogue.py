@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from kontora_agents.errors import ModelUnsuitable
+from kontora_agents.errors import AnswerUnusable
 from kontora_agents.reading.corrections import correction, out_of_the_loop, said
 from kontora_agents.reading.languages import Language, language_of, spoken
 from kontora_agents.reading.understanding import Task, Understood, understand
@@ -55,7 +55,7 @@ class Dialogue:
     def hear(self, answer: ModelAnswer, turn: int, messages: list[Message], *, last: bool) -> Understood | None:
         """What an answer says; None if it was put right and is to be asked for again.
 
-        Raises `ModelUnsuitable` when that did not help, or when there is no turn left for it.
+        Raises `AnswerUnusable` when that did not help, or when there is no turn left for it.
         """
         wanted, language = self._spoken(messages)
         offered = {name: spec for name, spec in self._known.items() if name not in self._withheld}
@@ -75,7 +75,7 @@ class Dialogue:
     ) -> None:
         if last or self._corrections >= MOST_CORRECTIONS:
             asked = f", also after {self._corrections} corrections" if self._corrections else ""
-            raise ModelUnsuitable(
+            raise AnswerUnusable(
                 f"The answer of the model {said(fault)}{asked}.", hint=_HINT, detail=answer.text[:_EXCERPT]
             )
         self._corrections += 1
@@ -87,7 +87,7 @@ class Dialogue:
     def _check_loop(self, understood: Understood) -> None:
         again = [call.name for call in understood.calls if call.name in self._withheld]
         if again:
-            raise ModelUnsuitable(
+            raise AnswerUnusable(
                 f"The model made the same call of {again[0]} again and again, also after it was taken away.", hint=_HINT
             )
 
@@ -97,7 +97,7 @@ class Dialogue:
         if not problems or len(problems) < len(understood.calls):
             self._corrections = 0
         elif self._corrections >= MOST_CORRECTIONS:
-            raise ModelUnsuitable(
+            raise AnswerUnusable(
                 f"The model proposed a call that cannot be made, also after {self._corrections} corrections. "
                 f"The last one: {problems[0]}",
                 hint=_HINT,

@@ -2,7 +2,8 @@
 
 ModelError
 ├── ModelMissing       the server does not have this model
-├── ModelUnsuitable    the model cannot do what the agent needs (call tools, fit the prompt, answer when put right)
+├── ModelUnsuitable    the model cannot do what the agent needs (call tools, fit the prompt)
+│   └── AnswerUnusable what it says cannot be taken, also after it was put right
 ├── ModelNotAllowed    its licence, or this installation, does not allow the use
 ├── ModelUnavailable   the server does not answer, is busy or broke off                    (retryable)
 ├── ModelTimeout       it did not answer in time                                           (retryable)
@@ -38,6 +39,10 @@ class ModelUnsuitable(ModelError):
     """The model cannot do what the agent needs."""
 
     code = "model_unsuitable"
+
+
+class AnswerUnusable(ModelUnsuitable):
+    """What the model says cannot be taken as an answer."""
 
 
 class ModelNotAllowed(ModelError):

@@ -8,15 +8,18 @@ from typing import Any
 _LEAD = "Work on this data:"
 
 
-def render_task(data: dict[str, Any]) -> str:
+def render_task(data: dict[str, Any], *, indent: int | None = None) -> str:
     """Return the task message for `data`, which holds plain JSON values (money as strings)."""
-    return f"{_LEAD}\n\n{json.dumps(data, ensure_ascii=False)}"
+    return f"{_LEAD}\n\n{json.dumps(data, ensure_ascii=False, indent=indent)}"
 
 
-def parse_task(text: str) -> dict[str, Any]:
-    """Return the data of a task message. Raises ValueError if the text holds none."""
+def parse_task(text: str, *, more: bool = False) -> dict[str, Any]:
+    """Return the data of a task message. Raises ValueError if the text holds none.
+
+    `more`: other things may stand behind it.
+    """
     _, _, body = text.partition("\n\n")
-    data = json.loads(body)
+    data = json.JSONDecoder().raw_decode(body)[0] if more else json.loads(body)
     if not isinstance(data, dict):
         raise ValueError("the task message holds no JSON object")
     return data

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
+from kontora_workflows.engine.escalation import ESCALATION, destination
 from kontora_workflows.ledger.approvals import Approval
 from kontora_workflows.ledger.artifacts import Artifact
 from kontora_workflows.ledger.chain import Entry
@@ -239,8 +240,26 @@ class ArtifactDocument(Document):
         return cls.model_validate({**artifact.__dict__, "run": artifact.run_id, "links": links})
 
 
+class Destination(Document):
+    """Where the text of a question would go, if a person agrees."""
+
+    said: str = Field(description="in words: `The text would leave the house to …`")
+    model: str
+    server: str
+    zone: str = Field(description="local, private or external")
+
+    @classmethod
+    def of(cls, arguments: dict[str, Any]) -> Self:
+        """Describe the receiver of an escalation."""
+        return cls.model_validate({**arguments, "said": destination(arguments)})
+
+
 class ApprovalDocument(Document):
-    """A question to a person: may exactly this call be made? `untrusted`: a stranger's text may be in it."""
+    """A question to a person: may exactly this call be made? `untrusted`: a stranger's text may be in it.
+
+    Where `tool` is `model.escalate`, no call is meant but a question to a stronger model: `arguments.instructions` and
+    `arguments.text` are exactly what would be sent, and nothing else is.
+    """
 
     id: str
     run: str
@@ -251,6 +270,7 @@ class ApprovalDocument(Document):
     instance: str
     arguments: dict[str, Any] | None
     arguments_hash: str
+    destination: Destination | None = Field(description="where the text would go; null for calls of tools")
     instructions: str = Field(description="what to look at before deciding")
     untrusted: bool
     people: int = Field(description="how many different people have to agree")
@@ -265,7 +285,10 @@ class ApprovalDocument(Document):
     @classmethod
     def of(cls, approval: Approval) -> ApprovalDocument:
         """Describe an approval."""
-        return cls.model_validate({**approval.__dict__, "run": approval.run_id, "root": approval.root_id})
+        leads = approval.tool == ESCALATION and approval.arguments is not None
+        receiver = Destination.of(approval.arguments or {}) if leads else None
+        ids = {"run": approval.run_id, "root": approval.root_id}
+        return cls.model_validate({**approval.__dict__, **ids, "destination": receiver})
 
 
 class ScheduleDocument(Document):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from kontora_cli.escalations import headline, where, whole
 from kontora_cli.failures import OK
 from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
@@ -131,23 +132,39 @@ def _decide(
 
 
 def _described(one: Approval) -> str:
-    from kontora_workflows.engine.questions import QUESTION
+    from kontora_workflows.engine.escalation import ESCALATION
 
     pairs = [
         ("approval", one.id),
         ("state", one.state),
-        ("call", f"{one.tool} on {one.instance}"),
+        *(where(one) if one.tool == ESCALATION else [("call", f"{one.tool} on {one.instance}")]),
         ("title", one.title),
         ("look at", one.instructions),
         ("run", one.run_id),
         ("asked", clock(one.requested_at)),
         ("expires to no", clock(one.expires_at) if one.state == "pending" else None),
+        ("people", f"{one.people} have to agree" if one.people > 1 else None),
+        ("agreed", one.agreed_by),
         ("decided", f"{clock(one.decided_at)} by {one.decided_by}" if one.decided_by else None),
         ("comment", one.comment),
         ("beware", "text written by a stranger may be in these arguments" if one.untrusted else None),
     ]
+    if one.tool == ESCALATION:
+        return f"{headline(one)}\n\n{facts(pairs)}\n\n{whole(one)}{_next(one)}"
     arguments = json.dumps(one.arguments, ensure_ascii=False, indent=2) if one.arguments is not None else "(erased)"
+    return f"{facts(pairs)}\n\narguments\n{arguments}{_next(one)}"
+
+
+def _next(one: Approval) -> str:
+    """What to type, while it waits."""
+    from kontora_workflows.engine.escalation import ESCALATION
+    from kontora_workflows.engine.questions import QUESTION
+
+    if one.state != "pending":
+        return ""
     typed = f"{command(said_home())} approvals"
     yes = f'answer {one.id} "…"' if one.tool == QUESTION else f"approve {one.id}"
-    yes = f"\n\n{typed} {yes}\n{typed} reject {one.id}" if one.state == "pending" else ""
-    return f"{facts(pairs)}\n\narguments\n{arguments}{yes}"
+    lines = [f"{typed} {yes}", f"{typed} reject {one.id}"]
+    if one.tool == ESCALATION:
+        lines.insert(1, f'{typed} edit {one.id} -i "text=…"')
+    return "\n\n" + "\n".join(lines)

@@ -69,6 +69,13 @@ class Teller:
     def _approval(self, event: Event, body: Mapping[str, Any]) -> None:
         self._line(event, body["tool"], self._paint("waits   ", "33"), f"for a person: {body['approval']}")
 
+    def _escalated(self, event: Event, body: Mapping[str, Any]) -> None:
+        where = f"{body['model']} at {body['server']} ({body['zone']})"
+        self._line(event, f"{str(event['key']).split('/')[1]} escalates", self._paint("approved", "33"), where)
+
+    def _unescalated(self, event: Event, body: Mapping[str, Any]) -> None:
+        self._line(event, f"{str(event['key']).split('/')[1]} escalates", self._paint("not     ", "33"), body["why"])
+
     def _file(self, event: Event, body: Mapping[str, Any]) -> None:
         self._line(event, body["name"], "", f"{body['size'] / 1000:,.0f} kB")
 
@@ -94,6 +101,8 @@ _TOLD: dict[str, Callable[[Teller, Event, Mapping[str, Any]], None]] = {
     "speaker.chosen": Teller._speaker,
     "limit.reached": Teller._limit,
     "approval.requested": Teller._approval,
+    "model.escalated": Teller._escalated,
+    "escalation.refused": Teller._unescalated,
     "artifact.written": Teller._file,
     "run.state": Teller._state,
 }

@@ -18,6 +18,7 @@ from kontora_workflows.catalog import Catalog
 from kontora_workflows.cron import time_zone
 from kontora_workflows.definition import ApprovalStep, ForEachStep, Step, Workflow
 from kontora_workflows.engine.engine import Engine
+from kontora_workflows.engine.escalation import ESCALATION, edited
 from kontora_workflows.engine.ports import QUEUE
 from kontora_workflows.engine.questions import QUESTION
 from kontora_workflows.engine.routing import Routes
@@ -142,13 +143,16 @@ class House:
         Raises what `workflow` raises, `FourEyesImpossible`, `ModelNotAllowed`.
         """
         workflow = self.workflow(name)
-        if needs_two_people(workflow.steps) and len(self.settings.tokens) < 2:
+        asks_two = any(agent.escalation and agent.escalation.people > 1 for agent in workflow.agents.values())
+        if (asks_two or needs_two_people(workflow.steps)) and len(self.settings.tokens) < 2:
             raise FourEyesImpossible(
                 f"{name} asks two people to agree, and this installation cannot tell people apart: "
                 "[tokens] in kontora.toml names fewer than two."
             )
         for agent in workflow.agents.values():
             if ruling := self.models.ruling(agent.model):
+                ruling.enforce()
+            if agent.escalation is not None and (ruling := self.models.ruling(agent.escalation.model)):
                 ruling.enforce()
         return workflow
 
@@ -173,13 +177,18 @@ class House:
         Raises `UnknownApproval`, `AlreadyDecided`, `Invalid` for arguments that the tool does not take.
         """
         asked = self.ledger.approvals.get(approval_id)
+        arguments = self._edited(asked, changes)
+        return self.ledger.approvals.edit(approval_id, arguments, digest(arguments), by=by, version=version)
+
+    def _edited(self, asked: Approval, changes: dict[str, Any]) -> dict[str, Any]:
         if asked.tool == QUESTION:
             raise Invalid("A question has no arguments to change; approve it, and the comment is the answer.")
+        if asked.tool == ESCALATION:
+            return edited(asked.arguments or {}, changes)
         tool = self.doors.kind(asked.instance).tools()[asked.tool.partition(".")[2]]
         arguments = {**(asked.arguments or {}), **changes}
         tool.validate(arguments)
-        canonical = tool.canonical(arguments)
-        return self.ledger.approvals.edit(approval_id, canonical, digest(canonical), by=by, version=version)
+        return tool.canonical(arguments)
 
     def keep_file_schedules(self) -> None:
         """Let the ledger hold the schedules of the workflow files. A broken file takes none away."""

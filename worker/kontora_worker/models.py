@@ -16,7 +16,7 @@ from kontora_agents.model_server import ModelServer
 from kontora_agents.ollama_model import OllamaModel
 from kontora_agents.openai_model import OpenAIModel
 from kontora_connectors import DataClass, Zone
-from kontora_connectors.data_classes import HIGHEST
+from kontora_connectors.data_classes import HIGHEST, highest
 from kontora_workflows.engine.ports import ChosenModel
 
 from kontora_worker.model_records import ModelRecords
@@ -64,6 +64,8 @@ class ConfiguredModels:
             raise ModelMissing(
                 f"No `name` is set under [models.{name}].", hint=f"`kontora doctor` lists what {settings.url} serves."
             )
+        if not settings.name:
+            self._zone(settings.url, "")  # before its server is asked what it has
         return self.again(settings.name or self._first(settings.url, tools), settings.url)
 
     def _first(self, url: str, tools: bool) -> str:
@@ -87,23 +89,39 @@ class ConfiguredModels:
             url = self._rehearsal_url()
             return ChosenModel(self._client(url), name, server, True, self._limit(server))
         judge(self._policy, catalogue(), name, None).enforce()
-        settings = self._settings_of(server)
-        zone = settings.zone or zone_of(server, name)
-        if zone == "external" and not self._external:
-            raise ModelNotAllowed(
-                f"The model {name!r} at {server} is outside of the house, and such models are not asked here.",
-                hint="Name a model that runs here, or set external_models = true; `zone` corrects where a model is.",
-            )
+        zone = self._zone(server, name)
         if server not in self._licensed:  # kept, so that a licence is looked at once and remarked on once
             self._licensed[server] = LicensedModel(self._client(server), self._policy)
         model = self._licensed[server]
-        may_hold = settings.may_hold or HIGHEST[zone]
-        return ChosenModel(model, name, server, False, self._limit(server), zone, may_hold)
+        held = self._settings_of(server).may_hold or HIGHEST[zone]
+        approved = self._approved(server, held)
+        return ChosenModel(model, name, server, False, self._limit(server), zone, held, approved)
+
+    def _zone(self, server: str, name: str) -> Zone:
+        """Where a model is. Raises `ModelNotAllowed` if such models are not asked here."""
+        zone = self._settings_of(server).zone or zone_of(server, name)
+        if zone == "external" and not self._external:
+            what = f"The model {name!r} at {server}" if name else f"The model server at {server}"
+            raise ModelNotAllowed(
+                f"{what} is outside of the house, and such models are not asked here.",
+                hint="Name a model that runs here, or set external_models = true; `zone` corrects where a model is.",
+            )
+        return zone
+
+    def _approved(self, server: str, held: DataClass) -> DataClass:
+        """What a model may hold in a text that a person approved: the least that its server's settings say.
+
+        It is never less than what it may hold unasked.
+        """
+        said = [one.may_hold_approved or one.may_hold or held for one in self._naming(server)]
+        return highest([held, min(said, key=get_args(DataClass).index, default=held)])
+
+    def _naming(self, url: str) -> list[ModelSettings]:
+        return [one for one in self._models.values() if one.server != REHEARSAL and one.url == url]
 
     def _settings_of(self, url: str) -> ModelSettings:
         """The settings of a server: of all that name it, those that allow least."""
-        found = [one for one in self._models.values() if one.server != REHEARSAL and one.url == url]
-        return min(found, key=_allows, default=ModelSettings(url=url))
+        return min(self._naming(url), key=_allows, default=ModelSettings(url=url))
 
     def ruling(self, wanted: str | None) -> Ruling | None:
         """What the policy says about the model of an agent, as far as that is known without asking its server."""

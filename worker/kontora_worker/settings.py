@@ -54,6 +54,11 @@ class ModelSettings(BaseModel):
         None,
         description="highest class it may be given; if left out: local personal, private confidential, external public",
     )
+    may_hold_approved: DataClass | None = Field(
+        None,
+        description="highest class it may be given in a question whose exact text a person approved (`escalation` of "
+        "an agent); if left out: as `may_hold`",
+    )
     name: str = Field("", description="name of the model; empty: the first installed one that can call tools")
     keep_alive: str = Field("", description="ollama: how long it stays loaded after a question, e.g. `30m` or `-1`")
     warm: bool = Field(False, description="ollama: loaded when a worker starts, so that nobody waits for it")

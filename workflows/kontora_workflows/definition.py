@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from kontora_agents.definition import AgentDefinition, Limits, ToolName
+from kontora_agents.duration import Duration
 from kontora_agents.team import Pattern
 from kontora_connectors.data_classes import DataClass
 from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from kontora_workflows.definitions.literals import Duration, Json, Scalar
+from kontora_workflows.definitions.literals import Json, Scalar
 from kontora_workflows.reports.definition import Reference, ReportDefinition, Text
 
 InputType = Literal["string", "integer", "decimal", "boolean", "date"]

@@ -46,7 +46,19 @@ class Progress:
 
 
 #: What is shown of an agent's answer, or a team's.
-_SAID = ("agent", "text", "model", "rehearsal", "ungrounded", "ended", "turns", "tool_calls", "transcript")
+_SAID = (
+    "agent",
+    "text",
+    "model",
+    "rehearsal",
+    "ungrounded",
+    "ended",
+    "turns",
+    "tool_calls",
+    "transcript",
+    "escalated",
+    "message",
+)
 
 
 def progress(ledger: Ledger, run: Run) -> Progress:

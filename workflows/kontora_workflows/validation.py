@@ -20,6 +20,7 @@ from kontora_workflows.definition import (
     WaitStep,
     Workflow,
 )
+from kontora_workflows.definitions.agent_check import check_definition
 from kontora_workflows.definitions.calls import Tools, check_arguments, find_tool, reference_type
 from kontora_workflows.definitions.delivery_check import check_delivery
 from kontora_workflows.definitions.findings import Findings
@@ -29,6 +30,7 @@ from kontora_workflows.definitions.results import (
     AgentResult,
     ApprovalResult,
     DeliveryResult,
+    EscalatedResult,
     LoopResult,
     ReportResult,
     Skipped,
@@ -85,10 +87,10 @@ class _Check:
         for name, definition in self.workflow.inputs.items():
             self._input(definition, ("inputs", name))
         for name, agent in self.workflow.agents.items():
-            if "${{" in agent.instructions:
-                hint = "Hand the value over in `with` of the step that lets the agent work"
-                self.say(("agents", name, "instructions"), "Instructions are fixed: references are not filled in", hint)
+            check_definition(agent, ("agents", name), self.findings)
             self._model(agent.model, ("agents", name, "model") if agent.model else ("agents", name))
+            if agent.escalation is not None:
+                self._model(agent.escalation.model, ("agents", name, "escalation", "model"))
             for position, tool in enumerate(agent.tools):
                 find_tool(tool, ("agents", name, "tools", position), self.tools, self.findings)
         for position, schedule in enumerate(self.workflow.schedules):
@@ -155,7 +157,8 @@ class _Check:
         if isinstance(step, AgentStep):
             self.agent_steps.append(step.id)
             check_agent(step.agent, (*path, "agent"), self.workflow, self.findings)
-            return AgentResult
+            agent = self.workflow.agents.get(step.agent)
+            return EscalatedResult if agent is not None and agent.escalation is not None else AgentResult
         if isinstance(step, ReportStep):
             for at, text in _references_of(step):
                 self._one_reference(text, (*path, "report", *at))

@@ -62,7 +62,7 @@ def _task(messages: list[dict[str, Any]]) -> dict[str, Any]:
     for message in messages:
         if message["role"] == "user":
             try:
-                return parse_task(message.get("content") or "")
+                return parse_task(message.get("content") or "", more=True)
             except ValueError:
                 break
     raise RehearsalMismatch("the first message of the user holds no task data (a sentence, a blank line, JSON)")

@@ -34,6 +34,13 @@ class AgentResult(AgentOutcome):
     server: str
 
 
+class EscalatedResult(AgentResult):
+    """What an agent step leaves whose agent may have a stronger model asked: whether it was, else why not."""
+
+    escalated: str
+    message: str
+
+
 class TeamResult(TeamOutcome):
     """What a team step leaves."""
 

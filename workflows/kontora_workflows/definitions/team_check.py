@@ -25,6 +25,9 @@ def check_team(step: TeamStep, path: Path, workflow: Workflow, findings: Finding
         check_agent(name, (*path, "agents", position), workflow, findings)
         if name in team.agents[:position]:
             findings.say((*path, "agents", position), f"`{name}` is in this team twice", "Name each agent once")
+        if name in workflow.agents and workflow.agents[name].escalation is not None:
+            hint = "Remove its `escalation`, or let it work in a step of its own"
+            findings.say((*path, "agents", position), f"`{name}` has an `escalation`, which only works alone", hint)
         if name == PERSON and team.person is not None:
             hint = "Give the agent another name"
             findings.say((*path, "agents", position), f"`{PERSON}` is the person of this team, not an agent", hint)

@@ -25,18 +25,26 @@ class Clearance:
 
     def check(self) -> None:
         """Raise `StepFailed` if the next question would carry what its model may not hold."""
+        if why := self.objection():
+            raise StepFailed(
+                "data_class",
+                f"Step {self._step.id}: {why}",
+                "Name a model that may hold it (`zone` and `may_hold` in kontora.toml), or give the agent less.",
+            )
+
+    def objection(self) -> str:
+        """Why the next question may not be sent; empty if it may."""
         if self._model.may_hold == "personal":
-            return
+            return ""
         if self._given is None:
             self._given = next(self._reasons_given(), "")
         why = self._given or next(self._reasons_read(), "")
-        if why:
-            raise StepFailed(
-                "data_class",
-                f"Step {self._step.id}: nothing was sent to the model {self._model.name!r}: it is {self._model.zone}, "
-                f"may hold {self._model.may_hold} data at most, and {why}.",
-                "Name a model that may hold it (`zone` and `may_hold` in kontora.toml), or give the agent less.",
-            )
+        if not why:
+            return ""
+        return (
+            f"nothing was sent to the model {self._model.name!r}: it is {self._model.zone}, "
+            f"may hold {self._model.may_hold} data at most, and {why}."
+        )
 
     def _reasons_given(self) -> Iterator[str]:
         if not self._holds(self._workflow.data_class):

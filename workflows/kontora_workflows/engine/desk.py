@@ -36,7 +36,10 @@ _LATER = ToolAnswer(content="This call has not been made yet.", is_error=True)
 
 
 class Desk:
-    """The `Seams` of one agent. Agents that work together share what is `shared`."""
+    """The `Seams` of one agent. Agents that work together share what is `shared`.
+
+    `keeps`: an answer is stored at once, however quick it was, so that its question is not put again without need.
+    """
 
     def __init__(
         self,
@@ -48,8 +51,10 @@ class Desk:
         pulse: Pulse,
         clearance: Clearance,
         shared: Shared | None = None,
+        *,
+        keeps: bool = False,
     ) -> None:
-        self._path, self._model, self._clearance = path, model, clearance
+        self._path, self._model, self._clearance, self._keeps = path, model, clearance, keeps
         self._journal, self._caller, self._pulse = journal, caller, pulse
         self._names = {wire_name(name): name for name in agent.tools}
         self._tools: dict[str, tuple[ToolSpec, Tool]] = {}
@@ -147,7 +152,7 @@ class Desk:
             "rehearsal": answer.rehearsal,
         }
         # What came at once is stored with what follows from it; what was long in coming is stored at once.
-        quick = time.monotonic() - started < QUICK_S
+        quick = time.monotonic() - started < QUICK_S and not self._keeps
         write = self._journal.note if quick else self._journal.append
         write("model.answered", key, body, payload={"answer": answer.model_dump(mode="json")})
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kontora_agents.errors import ModelError
 from kontora_agents.runner import AgentRunner
-from kontora_agents.seams import TurnLeft
-from kontora_agents.task import render_task
 from kontora_connectors import ConnectorError
 
 from kontora_workflows.definition import (
@@ -25,14 +22,11 @@ from kontora_workflows.definition import (
     WaitStep,
     Workflow,
 )
+from kontora_workflows.engine.agent_step import AgentWork
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
-from kontora_workflows.engine.choosing import choose_model
-from kontora_workflows.engine.clearance import Clearance
 from kontora_workflows.engine.delivering import delivery
-from kontora_workflows.engine.desk import Desk, evidence_of
 from kontora_workflows.engine.fan_out import FanOut
-from kontora_workflows.engine.figures_check import check_figures
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import BindingMissing, Doors, Models
 from kontora_workflows.engine.pulse import Pulse
@@ -156,7 +150,8 @@ class Execution:
         if isinstance(step, DeliverStep):
             return self._delivery(step), None
         if isinstance(step, AgentStep):
-            return self._agent(step), None
+            work = AgentWork(step, self.workflow, self.journal, self._caller, self.pulse, self._models)
+            return work.do(self.scope.fill(step.with_), self._runner, self._loop), None
         if isinstance(step, TeamStep):
             crew = Crew(step, self.workflow, self.journal, self._caller, self.pulse, self._models)
             return crew.work(self.scope.fill(step.with_), self._runner, self._loop), None
@@ -212,26 +207,6 @@ class Execution:
             raise _connector_failed(step.id, outcome.code, outcome.message, outcome.hint, outcome.retryable)
         asked = self.journal.recorded("approval.decided", step.id) is not None
         return {"decision": "approved" if asked else "not_needed", name: outcome.result, "message": ""}
-
-    def _agent(self, step: AgentStep) -> dict[str, Any]:
-        agent = self.workflow.agents[step.agent]
-        path = f"{step.id}/{step.agent}"
-        data = self.scope.fill(step.with_)
-        chosen = choose_model(self.journal, self._models, path, agent.model, step.agent, tools=bool(agent.tools))
-        clearance = Clearance(self.workflow, step, chosen, self.journal)
-        desk = Desk(path, agent, chosen, self.journal, self._caller, self.pulse, clearance)
-        desk.evidence.append(evidence_of(data))
-        work = self._runner.run(
-            agent, step.agent, render_task(data), desk.specs(), desk, chosen.model, chosen.name, lambda: desk.evidence
-        )
-        try:
-            outcome = self._loop.run(work)
-        except TurnLeft:
-            assert desk.stopped is not None
-            raise desk.stopped from None
-        check_figures(step.id, step.agent, agent, outcome)
-        result = json.loads(outcome.model_dump_json())
-        return {**result, "agent": step.agent, "server": chosen.server}
 
 
 def _in_english(text: Text) -> str:

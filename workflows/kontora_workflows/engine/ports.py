@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from kontora_agents.model import Model
@@ -12,7 +12,7 @@ from kontora_connectors import Connector, DataClass, Zone
 @dataclass(frozen=True)
 class ChosenModel:
     """A model and where it is. `rehearsal`: scripted; `limit`: questions that its server takes at once; `may_hold`:
-    the highest class of data that it may be given."""
+    the highest class of data that it may be given; `may_hold_approved`: the same for a text that a person agreed to."""
 
     model: Model
     name: str
@@ -21,6 +21,12 @@ class ChosenModel:
     limit: int | None = None
     zone: Zone = "local"
     may_hold: DataClass = "personal"
+    may_hold_approved: DataClass = "personal"
+
+    @property
+    def approved(self) -> ChosenModel:
+        """The same model, for a question whose exact text a person agrees to."""
+        return replace(self, may_hold=self.may_hold_approved)
 
 
 class Doors(Protocol):
