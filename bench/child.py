@@ -28,11 +28,12 @@ class Failed(Exception):
 class Child:
     """`python -m MODULE` in a session of its own, so that Ctrl-C is for us and we end it in order."""
 
-    def __init__(self, module: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, module: str, environment: dict[str, str], log: Path, python: str = sys.executable) -> None:
         self._module, self._log = module, log
+        self._ready: dict[str, Any] | None = None
         with log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [python, "-m", module],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -61,6 +62,11 @@ class Child:
             self._process.wait()
         self._process.stdout.close()
 
+    def ready(self) -> dict[str, Any]:
+        """Wait for its first word, once, and return it. Raises `Failed`."""
+        self._ready = self._ready or self.hear()
+        return self._ready
+
     def tell(self, **order: Any) -> None:
         """Give an order. Raises `Failed`."""
         assert self._process.stdin is not None
@@ -71,7 +77,7 @@ class Child:
             raise Failed(f"{self._module} is gone:\n{self._end_of_log()}") from None
 
     def hear(self) -> dict[str, Any]:
-        """Wait for the answer to an order, or for the first word after the start. Raises `Failed`."""
+        """Wait for the answer to an order. Raises `Failed`."""
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], _PATIENCE_S)[0]:
             raise Failed(f"{self._module} said nothing for {_PATIENCE_S:g} s:\n{self._end_of_log()}")

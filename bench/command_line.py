@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 
 from bench import commands, machine
 from bench.child import Failed
-from bench.contest import Contest, chosen
+from bench.contest import Contest
+from bench.entrants import chosen
 from bench.measure import busy_seconds, cpu_seconds, tree
 from bench.rounds import play
-from bench.table import runs_table, times_table
+from bench.table import beside_table, runs_table, times_table
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -87,6 +88,7 @@ def _measured(given: argparse.Namespace, folder: Path, stack: ExitStack) -> dict
         "rounds": given.rounds,
         "took_s": round(time.monotonic() - started, 1),
         "runs": rows,
+        "about": {one.name: one.about for one in contenders if one.about},
         "commands": times,
         "not_measured": {**contest.missing, **missing},
     }
@@ -101,6 +103,8 @@ def _text(measured: dict[str, Any]) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in measured["machine"].items())
     noise = f"other programs took {measured['cores_taken_by_others']:.2f} cores"
     parts = [f"{facts}\n{measured['rounds']} rounds in {measured['took_s']:g} s, {noise}", runs_table(measured["runs"])]
+    parts += [text] if (text := beside_table(measured["runs"])) else []
+    parts += ["\n".join(f"{name}: {about}" for name, about in measured["about"].items())] if measured["about"] else []
     parts += [times_table(measured["commands"])] if measured["commands"] else []
     parts += [f"Not measured: {name}: {why}" for name, why in measured["not_measured"].items()]
     return "\n\n".join(parts)

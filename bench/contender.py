@@ -30,10 +30,16 @@ class Batch:
         """Runs per second."""
         return self.runs / self.seconds
 
+    @property
+    def all_cpu_per_run(self) -> float:
+        """CPU seconds of a run, those of services included."""
+        return (self.cpu + self.service_cpu) / self.runs
+
 
 @dataclass
 class Contender:
-    """`drivers` share a batch; `worker` works for them, if they do not work themselves."""
+    """`drivers` share a batch; `worker` works for them, if they do not work themselves. `others` are names
+    of contenders to be compared with besides the baseline; `about` is what the processes say of themselves."""
 
     name: str
     baseline: str
@@ -41,6 +47,8 @@ class Contender:
     asked: Callable[[], int]
     worker: Child | None = None
     services: Callable[[], set[int]] = set
+    others: tuple[str, ...] = ()
+    about: str = ""
     _next: count[int] = field(default_factory=count)
 
     def batch(self, runs: int, *, alone: bool = False) -> Batch:

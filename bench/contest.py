@@ -1,9 +1,10 @@
-"""Who takes part: contenders by name, each started with a data folder of its own."""
+"""The contest: contenders, each started with a data folder of its own."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,45 +14,14 @@ from pathlib import Path
 from bench.books import write_books
 from bench.child import Child
 from bench.contender import Contender
+from bench.entrants import Entrant
 from bench.office import environment, furnish, install_plugin
-from bench.services import production_pair, service_processes
+from bench.services import service_processes
+from tests.faults.peers.environments import NoEnvironment
+from tests.faults.peers.environments import environment as environment_from
 from tests.services import Broken, Missing
 
-
-@dataclass(frozen=True)
-class Entrant:
-    """Who may take part. `module` is what works or starts runs, in so many processes; `worker` works beside it."""
-
-    name: str
-    baseline: str
-    module: str
-    processes: int = 1
-    worker: str = ""
-    pool: int = 2
-    services: bool = False
-
-
-_WORKER = "bench.worker"
-_ONE, _TWO = "plain loop, 1 process", "plain loop, 2 processes"
-_QUEUED = "plain loop behind Celery and Redis, pool of 2"
-ENTRANTS = (
-    Entrant(_ONE, _ONE, "bench.plain_loop", 1),
-    Entrant(_TWO, _TWO, "bench.plain_loop", 2),
-    Entrant("in process: SQLite, 1 process", _ONE, "bench.in_process", 1),
-    Entrant("in process: SQLite, 2 processes", _TWO, "bench.in_process", 2),
-    Entrant("embedded: SQLite + filesystem, pool of 2", _TWO, "bench.starter", worker=_WORKER),
-    Entrant(_QUEUED, _QUEUED, "bench.celery_loop", worker="bench.celery_worker", services=True),
-    *(
-        Entrant(f"production: PostgreSQL + Redis, pool of {pool}", _QUEUED, "bench.starter", 1, _WORKER, pool, True)
-        for pool in (2, 1, 4)
-    ),
-)
-
-
-def chosen(words: Sequence[str]) -> list[Entrant]:
-    """Those whose name holds one of the words (all, if there are none), and their baselines."""
-    named = [one for one in ENTRANTS if not words or any(word in one.name for word in words)]
-    return [one for one in ENTRANTS if one in named or one.name in {other.baseline for other in named}]
+PEERS = Path(__file__).parent / "peers"
 
 
 @dataclass
@@ -66,18 +36,20 @@ class Contest:
         self._books = self.folder / "books.db"
         write_books(self._books)
         install_plugin(self.folder)
-        self._model = str(self._child("bench.model_server", {}).hear()["url"])
+        self._model = str(self._child("bench.model_server", {}).ready()["url"])
 
     def contenders(self, entrants: Sequence[Entrant]) -> list[Contender]:
         """Everybody, ready. Raises `Failed`."""
+        pythons = {one.name: python for one in entrants if (python := self._python(one))}
         everybody = []
-        for entrant in entrants:
+        for entrant in [one for one in entrants if one.name in pythons]:
             try:
-                everybody.append(self._contender(entrant))
+                everybody.append(self._contender(entrant, pythons[entrant.name]))
             except (Missing, Broken) as error:
                 self.missing[entrant.name] = str(error)
-        for child in [child for one in everybody for child in one.children]:
-            child.hear()
+        for one in everybody:
+            says, *_ = [child.ready() for child in one.children]
+            one.about = says.get("about", "")
         return everybody
 
     def environment(self, name: str, **more: str) -> dict[str, str]:
@@ -86,20 +58,34 @@ class Contest:
         furnish(home, self._books, self._model)
         return environment(self.folder, KONTORA_HOME=str(home), **more)
 
-    def _contender(self, entrant: Entrant) -> Contender:
+    def _python(self, entrant: Entrant) -> str:
+        """The Python that an entrant runs on; nothing where its environment could not be made."""
+        if not entrant.peer:
+            return sys.executable
+        try:
+            return str(environment_from(f"bench-{entrant.peer}-durable", PEERS / f"{entrant.peer}.txt"))
+        except NoEnvironment as error:
+            self.missing[entrant.name] = str(error).strip().splitlines()[-1]
+            return ""
+
+    def _contender(self, entrant: Entrant, python: str) -> Contender:
         settings = {"BENCH_BOOKS": f"sqlite:///{self._books}", "BENCH_MODEL": self._model}
         settings["BENCH_POOL"] = str(entrant.pool)
         if entrant.services:
-            settings |= self.stack.enter_context(production_pair())
+            settings |= self.stack.enter_context(entrant.services())
         settings = self.environment(entrant.name, **settings)
-        worker = self._child(entrant.worker, settings) if entrant.worker else None
-        drivers = [self._child(entrant.module, settings) for _ in range(entrant.processes)]
+        worker = self._child(entrant.worker, settings, python) if entrant.worker else None
+        drivers = []
+        for _ in range(entrant.processes):
+            drivers.append(self._child(entrant.module, settings, python))
+            if entrant.peer:
+                drivers[0].ready()  # it makes its tables, and two of them at once would be in each other's way
         services = service_processes if entrant.services else set
-        return Contender(entrant.name, entrant.baseline, drivers, self._asked, worker, services)
+        return Contender(entrant.name, entrant.baseline, drivers, self._asked, worker, services, entrant.others)
 
-    def _child(self, module: str, settings: dict[str, str]) -> Child:
+    def _child(self, module: str, settings: dict[str, str], python: str = sys.executable) -> Child:
         log = self.folder / f"{module}.log"
-        return self.stack.enter_context(Child(module, settings or environment(self.folder), log))
+        return self.stack.enter_context(Child(module, settings or environment(self.folder), log, python))
 
     def _asked(self) -> int:
         with urllib.request.urlopen(f"{self._model}/asked", timeout=10) as answer:

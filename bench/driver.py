@@ -38,12 +38,12 @@ class Side(Protocol):
         ...
 
 
-def serve(side: Side) -> None:
-    """Take orders until there are no more."""
+def serve(side: Side, about: str = "") -> None:
+    """Take orders until there are no more. `about` is what is to be known of it: versions and settings."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what libraries print is not an answer
     done: dict[int, str] = {}
-    print(json.dumps({"ready": True}), file=channel)
+    print(json.dumps({"ready": True, "about": about}), file=channel)
     for line in sys.stdin:
         order = json.loads(line)
         if "work" in order:

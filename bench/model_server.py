@@ -1,13 +1,15 @@
-"""A model that takes no time: Ollama's protocol, two scripted turns. `python -m bench.model_server`, as a process.
+"""A model that takes no time: two scripted turns, by Ollama's protocol or OpenAI's. `python -m bench.model_server`.
 
 Asked for the first time it wants the first tool called for the customer of the prompt; shown the tool's result it
-answers with the `open_count` it finds there. It prints its URL and ends with its standard input.
+answers with the `open_count` it finds there. It prints its URL and ends with its standard input. What
+BENCH_MODEL_HOLD_S says it waits before each answer, in seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
 from functools import partial
@@ -28,9 +30,10 @@ class Model:
 
     def reply(self, path: str, body: bytes) -> tuple[str, list[dict[str, Any]]]:
         """The media type and the JSON objects of an answer."""
-        if path == "/api/chat":
+        if path in ("/api/chat", "/v1/chat/completions"):
             self.asked += 1
-            return self._chat(json.loads(body))
+            request = json.loads(body)
+            return self._chat(request) if path == "/api/chat" else ("application/json", [_completion(request)])
         known: dict[str, dict[str, Any]] = {
             "/api/version": {"version": "0.0.0-bench"},
             "/api/tags": {"models": [{"name": MODEL, "model": MODEL, "size": 1}]},
@@ -60,11 +63,24 @@ def _turn(request: dict[str, Any]) -> dict[str, Any]:
     return {"content": "", "tool_calls": [{"id": "1", "function": {"index": 0, **call}}]}
 
 
+def _completion(request: dict[str, Any]) -> dict[str, Any]:
+    """The same turn in OpenAI's form, in one piece."""
+    message = {"role": "assistant", **_turn(request)}
+    calls = message.get("tool_calls", [])
+    for call in calls:
+        name, arguments = call["function"]["name"], _dump(call["function"]["arguments"])
+        call |= {"type": "function", "function": {"name": name, "arguments": arguments}}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
+    usage = {"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 99}
+    head = {"id": "1", "object": "chat.completion", "created": 1_767_225_600, "model": MODEL}
+    return {**head, "choices": [choice], "usage": usage}
+
+
 class Http(asyncio.Protocol):
     """As much HTTP/1.1 as clients of Ollama use."""
 
-    def __init__(self, model: Model) -> None:
-        self._model, self._read = model, b""
+    def __init__(self, model: Model, hold_s: float) -> None:
+        self._model, self._hold_s, self._read = model, hold_s, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -79,7 +95,11 @@ class Http(asyncio.Protocol):
                 return
             path = self._read.split(b" ", 2)[1].decode()
             body, self._read = self._read[end:stop], self._read[stop:]
-            self._transport.write(_response(*self._model.reply(path, body)))
+            response = _response(*self._model.reply(path, body))
+            if self._hold_s and "chat" in path:
+                asyncio.get_running_loop().call_later(self._hold_s, self._transport.write, response)
+            else:
+                self._transport.write(response)
 
 
 def _response(media_type: str, objects: list[dict[str, Any]]) -> bytes:
@@ -93,7 +113,8 @@ def _response(media_type: str, objects: list[dict[str, Any]]) -> bytes:
 
 async def main() -> None:
     model, loop = Model(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Http(model), "127.0.0.1", 0)
+    hold_s = float(os.environ.get("BENCH_MODEL_HOLD_S", "0"))
+    server = await loop.create_server(lambda: Http(model, hold_s), "127.0.0.1", 0)
     print(_dump({"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()

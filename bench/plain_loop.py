@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core.models import ModelInfo
 from autogen_ext.models.ollama import OllamaChatCompletionClient
-from sqlalchemy import create_engine
 
-from bench.books import open_invoices, question
+from bench.books import question
 from bench.driver import Done, serve
 from bench.model_server import MODEL
 from bench.office import INSTRUCTIONS
-
-engine = create_engine(os.environ["BENCH_BOOKS"])
-
-
-def list_open_invoices(customer: int) -> str:
-    """List the open invoices of a customer."""
-    with engine.connect() as connection:
-        rows = open_invoices(connection, customer)
-    invoices = [{"number": number, "amount": str(amount), "due": due.isoformat()} for number, amount, due in rows]
-    return json.dumps({"customer": customer, "open_count": len(rows), "invoices": invoices})
+from bench.plain_tool import list_open_invoices
 
 
 class PlainLoop:

@@ -14,6 +14,15 @@ _FEWEST = 4
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Medians of the ratios to another contender; CPU is that of all processes, services included."""
+
+    name: str
+    x_runs_per_s: float
+    x_cpu: float
+
+
+@dataclass(frozen=True)
 class Row:
     """What came out for one contender: medians of its rounds; `x_` are medians of the ratios to its baseline."""
 
@@ -29,6 +38,7 @@ class Row:
     service_cpu_ms: float
     alone_ms: float
     peak_mb: float
+    beside: list[Beside]
 
 
 def play(
@@ -72,4 +82,14 @@ def _row(contender: Contender, batches: dict[str, list[Batch]], laps: list[float
         service_cpu_ms=median(batch.service_cpu / batch.runs for batch in own) * 1000,
         alone_ms=median(laps) * 1000,
         peak_mb=contender.peak_mb(),
+        beside=[_beside(own, name, batches[name]) for name in contender.others if name in batches],
+    )
+
+
+def _beside(own: list[Batch], name: str, others: list[Batch]) -> Beside:
+    pairs = list(zip(own, others, strict=True))
+    return Beside(
+        name=name,
+        x_runs_per_s=median(mine.rate / its.rate for mine, its in pairs),
+        x_cpu=median(mine.all_cpu_per_run / its.all_cpu_per_run for mine, its in pairs if its.all_cpu_per_run),
     )

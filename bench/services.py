@@ -20,19 +20,26 @@ class DurablePostgres(PostgresServer):
 
 
 @contextmanager
+def durable_database() -> Iterator[dict[str, str]]:
+    """The settings that lead to an empty database: ours, and those of others. Raises `Missing`, `Broken`."""
+    postgres = DurablePostgres()
+    try:
+        with postgres.database() as url:
+            yield {"KONTORA_DATABASE_URL": url, "BENCH_DATABASE": url.replace("+psycopg", "")}
+    finally:
+        postgres.stop()
+
+
+@contextmanager
 def production_pair() -> Iterator[dict[str, str]]:
     """The settings that lead to an empty database and an empty broker. Raises `Missing`, `Broken`."""
     RedisServer.find()
-    postgres = DurablePostgres()
-    try:
+    with durable_database() as settings:
         redis = RedisServer()
         try:
-            with postgres.database() as url:
-                yield {"KONTORA_DATABASE_URL": url, "KONTORA_BROKER_URL": redis.url(0)}
+            yield {**settings, "KONTORA_BROKER_URL": redis.url(0)}
         finally:
             redis.stop()
-    finally:
-        postgres.stop()
 
 
 def service_processes() -> set[int]:

@@ -37,6 +37,16 @@ def _line(row: Row) -> tuple[str, ...]:
     )
 
 
+def beside_table(rows: Sequence[Row]) -> str:
+    """Durable runs of ours beside those of others, one line per pair; empty if there is none."""
+    lines = [(row.name, one) for row in rows for one in row.beside]
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join(
+        f"{name.ljust(width)}  {one.x_runs_per_s:.2f} x runs/s, {one.x_cpu:.1f} x CPU with services of {one.name}"
+        for name, one in lines
+    )
+
+
 def times_table(times: Sequence[Time]) -> str:
     """One line per command."""
     width = max(len(time.name) for time in times)
