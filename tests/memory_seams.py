@@ -33,6 +33,7 @@ class MemorySeams:
         self.leaving = False
         self.sent: list[int] = []
         self.repairs: dict[int, list[Repair]] = {}
+        self.limits: list[tuple[int, str]] = []
         self.made: list[tuple[int, int, str]] = []
         self.overlaps = 0
         self._inside = 0
@@ -53,6 +54,9 @@ class MemorySeams:
 
     async def repaired(self, turn: int, repairs: list[Repair]) -> None:
         self.repairs[turn] = repairs
+
+    async def reached(self, turn: int, limit: str) -> None:
+        self.limits.append((turn, limit))
 
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
         if (turn, position) in self.journal.called:

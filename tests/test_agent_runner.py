@@ -159,7 +159,7 @@ def test_what_the_journal_raises_comes_through_as_it_is(server: RehearsalServer)
 
 @pytest.mark.parametrize(
     ("limits", "turns", "calls"),
-    [({"turns": 1}, 1, 0), ({"turns": 3}, 3, 6), ({"tool_calls": 7}, 3, 6), ({"tool_calls": 0}, 1, 0)],
+    [({"turns": 1}, 1, 0), ({"turns": 3}, 3, 6), ({"tool_calls": 7}, 3, 6), ({"tool_calls": 0, "turns": 2}, 1, 0)],
 )
 def test_a_limit_ends_the_work_before_calls_that_nobody_would_read(
     server: RehearsalServer, limits: dict[str, int], turns: int, calls: int
@@ -168,6 +168,7 @@ def test_a_limit_ends_the_work_before_calls_that_nobody_would_read(
     outcome = run(server, "endless", door, limits=limits)
     assert (outcome.ended, outcome.turns, outcome.tool_calls) == ("limit", turns, calls)
     assert len(door.made) == calls
+    assert door.limits == [(turns, next(iter(limits)))]
 
 
 def test_a_false_figure_is_asked_about_once_and_can_be_corrected(server: RehearsalServer) -> None:

@@ -14,6 +14,8 @@ from kontora_agents.seams import ModelAnswer, ModelRequest
 from kontora_workflows.engine.engine import Engine
 from kontora_workflows.engine.ports import ChosenModel
 from kontora_workflows.engine.replay import replay
+from kontora_workflows.ledger.chain import Entry
+from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.run import Run
 
 from tests.office import Office, OneDoor, Rehearsed, office
@@ -64,6 +66,37 @@ def test_tokens_end_the_step_before_what_nobody_would_read(ledger_url: str) -> N
         assert (result["ended"], result["turns"], result["text"]) == ("limit", 1, "")
         assert limit_of(here, run) == ["tokens"]
         assert here.notebook.asked == [], "the call of the answer that spent the tokens is not made"
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "turns", "asked"),
+    [("{turns: 2}", "turns", 2, ["people"]), ("{tool_calls: 2}", "tool_calls", 2, ["people"])],
+)
+def test_turns_and_calls_of_a_single_agent_end_the_step_by_name(
+    ledger_url: str, limits: str, limit: str, turns: int, asked: list[str]
+) -> None:
+    with office(ledger_url, playing(PEOPLE, SLOW, DONE)) as here:
+        run = here.work_until_rest(here.start(alone(limits)))
+        result = ended(here, run)
+        assert (result["ended"], result["turns"], limit_of(here, run)) == ("limit", turns, [limit])
+        assert here.notebook.asked == asked
+        (entry,) = [e for e in here.ledger.entries.of_run(run.id) if e.kind == "limit.reached"]
+        assert entry.key == f"work/clerk/t{turns}", "where nothing was asked any more"
+
+
+class WithoutLimits(Entries):
+    """The entries of a Kontora that did not yet record which limit of turns or calls ended the work."""
+
+    def of_run(self, *args: Any, **options: Any) -> list[Entry]:
+        return [entry for entry in super().of_run(*args, **options) if entry.kind != "limit.reached"]
+
+
+def test_a_run_that_was_recorded_without_its_limit_replays_to_the_same(ledger_url: str) -> None:
+    with office(ledger_url, playing(PEOPLE, SLOW, DONE)) as here:
+        run = here.work_until_rest(here.start(alone("{turns: 2}")))
+        here.ledger.entries = WithoutLimits(here.ledger.database)
+        assert limit_of(here, run) == []
+        assert ended(here, run)["turns"] == 2
 
 
 def test_a_slow_system_uses_the_time_up(ledger_url: str) -> None:
@@ -156,8 +189,10 @@ def test_a_team_ends_with_what_was_said_so_far(
 def test_the_limits_of_a_member_end_the_team(ledger_url: str) -> None:
     with office(ledger_url, PAIR_SCRIPT) as here:
         text = PAIR.replace("You check it.}", "You check it., limits: {turns: 1}}")
-        result = ended(here, here.work_until_rest(here.start(text)), "letter")
+        run = here.work_until_rest(here.start(text))
+        result = ended(here, run, "letter")
         assert (result["ended"], result["text"]) == ("limit", "Dear Anna, dear Борис")
+        assert limit_of(here, run) == ["turns"]
 
 
 def test_speeches_that_run_out_before_the_word_is_said_are_a_limit(ledger_url: str) -> None:

@@ -74,7 +74,7 @@ class ChatClient(ChatCompletionClient):
         self._dialogue.withhold(self._toolbox.worn, converted)
         while True:
             if len(self.answers) >= self._limits.turns:
-                raise LimitReached
+                raise await self._reached("turns")
             turn, request = len(self.answers), self._dialogue.request(self._name, converted)
             answer = await self._seams.ask(turn, request, self._model.answer)
             self.answers.append(answer)
@@ -86,15 +86,19 @@ class ChatClient(ChatCompletionClient):
         self.text = understood.text or self.text
         if understood.repairs:
             await self._seams.repaired(turn, understood.repairs)
-        self._stop_before_calls_that_nobody_would_read(understood.calls)
+        await self._stop_before_calls_that_nobody_would_read(understood.calls)
         self._toolbox.expect(understood.calls)
         return _result(understood, answer)
 
-    def _stop_before_calls_that_nobody_would_read(self, calls: list[ToolCall]) -> None:
-        last_turn = len(self.answers) >= self._limits.turns
-        too_many = self._toolbox.made + len(calls) > self._limits.tool_calls
-        if calls and (last_turn or too_many):
-            raise LimitReached
+    async def _stop_before_calls_that_nobody_would_read(self, calls: list[ToolCall]) -> None:
+        if calls and len(self.answers) >= self._limits.turns:
+            raise await self._reached("turns")
+        if calls and self._toolbox.made + len(calls) > self._limits.tool_calls:
+            raise await self._reached("tool_calls")
+
+    async def _reached(self, limit: str) -> LimitReached:
+        await self._seams.reached(len(self.answers), limit)
+        return LimitReached(limit)
 
     def create_stream(self, messages: Sequence[LLMMessage], **_: Any) -> AsyncGenerator[str | CreateResult, None]:
         """Yield the whole answer: it comes through the journal in one piece."""

@@ -88,6 +88,10 @@ class HandingOver:
         """As the seams behind."""
         await self._seams.repaired(turn, repairs)
 
+    async def reached(self, turn: int, limit: str) -> None:
+        """As the seams behind."""
+        await self._seams.reached(turn, limit)
+
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
         """As the seams behind; what would be a hand-over is no call."""
         if not is_hand_over(call.name):

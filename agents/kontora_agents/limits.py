@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class LimitReached(Exception):
-    """A limit of the definition is used up: the step ends with what was reached so far."""
+    """A limit of the definition, by its name, is used up: the step ends with what was reached so far."""

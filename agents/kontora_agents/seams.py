@@ -125,3 +125,8 @@ class Seams(Protocol):
 
         Never raises; to leave the turn it answers with a placeholder and lets the next `ask` raise `TurnLeft`."""
         ...
+    async def reached(self, turn: int, limit: str) -> None:
+        """Take note that a limit of the agent (`turns`, `tool_calls`) ends its work before the question `turn`, which
+        is not asked. Never raises."""
+        ...
+

@@ -70,9 +70,13 @@ class _OneHandOver(ChatClient):
         kept: list[FunctionCall] = [call for call in result.content if call is first or not is_hand_over(call.name)]
         return result.model_copy(update={"content": kept})
 
-    def _stop_before_calls_that_nobody_would_read(self, calls: list[ToolCall]) -> None:
+    def _is_called_anyhow(self, tool: str) -> bool:
+        """A hand-over is one without words, too."""
+        return is_hand_over(tool)
+
+    async def _stop_before_calls_that_nobody_would_read(self, calls: list[ToolCall]) -> None:
         """A hand-over is read by somebody else, and counts as no call."""
-        super()._stop_before_calls_that_nobody_would_read([call for call in calls if not is_hand_over(call.name)])
+        await super()._stop_before_calls_that_nobody_would_read([call for call in calls if not is_hand_over(call.name)])
 
 
 class PersonSeat(BaseChatAgent):

@@ -80,6 +80,9 @@ class _Desk:
     async def repaired(self, turn: int, repairs: list[Repair]) -> None:
         """Every model may be read as it is in a run."""
 
+    async def reached(self, turn: int, limit: str) -> None:
+        """The outcome says that it did not come to an end."""
+
     async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
         return ToolAnswer(content=call.problem, is_error=True) if call.problem else self._office.answer(call)
 

@@ -173,6 +173,19 @@ class Desk:
         self._limit = self._limit or next(filter(None, (one.spent_by_calling() for one in self._budgets)), None)
         if self.stopped is not None or self._limit is not None:
             return _LATER
+    async def reached(self, turn: int, limit: str) -> None:
+        """Record that a limit of the agent ended its work, once.
+
+        It decides nothing: runs that were recorded before there were such entries replay to the same without them.
+        """
+        key = f"{self._path}/t{turn}"
+        if self.stopped is not None or self._journal.recorded("limit.reached", key) is not None:
+            return
+        try:
+            self._journal.note("limit.reached", key, {"limit": limit})
+        except (Stop, LeaseLost) as stop:
+            self.stopped = stop
+
         key = f"{self._path}/t{turn}/c{position}"
         try:
             self._pulse.check()
