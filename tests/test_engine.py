@@ -123,7 +123,9 @@ def test_a_no_is_an_answer_and_not_a_failure(ledger_url: str) -> None:
         here.ledger.approvals.decide(approval.id, "rejected", by="boss", comment="too dear")
         run = here.work_until_rest(run)
         assert run.state == "succeeded"
-        assert here.result(run)["remember"]["decision"] == "rejected"
+        told = here.result(run)["remember"]
+        assert (told["decision"], told["message"]) == ("rejected", "Not done: boss said no (too dear).")
+        assert "too dear" not in "".join(entry.body for entry in here.ledger.entries.of_run(run.id)), "it can be erased"
         assert here.notebook.notes == {}
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from kontora_workflows.ledger import Ledger, tables
+from kontora_workflows.ledger.approvals import Request
+from kontora_workflows.ledger.chain import digest
 from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.erasure import Erasure, NotAtRest, Search, Traces
 from kontora_workflows.ledger.person import Person
@@ -144,13 +146,29 @@ def test_what_was_copied_out_of_a_payload_goes_with_it(ledger: Ledger) -> None:
     assert broken(ledger) == {}
 
 
-def test_a_comment_is_erased_where_it_is_shown(ledger: Ledger) -> None:
+def test_a_comment_is_erased_where_it_is_shown_and_in_the_chain(ledger: Ledger) -> None:
     run_id = finished(ledger)
-    traces = erase(ledger, Person(["as agreed by phone"]))[0]
+    (traces,) = erase(ledger, Person(["as agreed by phone"]))
     (asked,) = ledger.approvals.page()[0]
-    assert (traces.comments, asked.comment) == ([asked.id], None)
+    assert (traces.run_id, traces.comments, asked.comment) == (run_id, [asked.id], None)
+    entries = ledger.entries.of_run(run_id)
+    decided = next(entry for entry in entries if entry.kind == "approval.decided")
+    assert (traces.payloads, traces.stays) == ([decided.seq], [])
+    assert "phone" not in "".join(entry.body for entry in entries)
     assert broken(ledger) == {}
-    assert run_id == traces.run_id
+
+
+def test_the_comment_of_the_first_of_two_is_erased_too(ledger: Ledger) -> None:
+    head = begun(ledger)
+    asked = Request("pay", "Pay", "crm.note", "main", {}, digest({}), False, 600_000, people=2)
+    ledger.approvals.request(head, head.run_id, asked)
+    ((approval,), _) = ledger.approvals.page()
+    ledger.approvals.decide(approval.id, "approved", by="one", comment="Anna Meier said so")
+    ledger.approvals.decide(approval.id, "approved", by="two")
+    ledger.runs.finish(head, "succeeded", output={"steps": {}})
+    (traces,) = erase(ledger, Person(["Anna Meier"]))
+    assert (len(traces.payloads), traces.stays) == (1, [])
+    assert broken(ledger) == {}
 
 
 def test_what_stays_in_a_chain_is_told(ledger: Ledger) -> None:

@@ -272,6 +272,20 @@ def test_who_hands_over_twice_hands_over_once(ledger_url: str) -> None:
         assert [(one["who"], one["to"]) for one in answer["transcript"]] == [("desk", "sales"), ("sales", None)]
 
 
+@pytest.mark.parametrize("arguments", [{}, {"message": 7}, {"message": None}, {"message": "Look at this."}])
+def test_who_hands_over_without_words_hands_over(ledger_url: str, arguments: dict[str, Any]) -> None:
+    script = copy.deepcopy(SWARM_SCRIPT)
+    to = {name: {"calls": [{"tool": f"hand_over_to_{name}", "arguments": arguments}]} for name in ("desk", "sales")}
+    script["agents"] = {"desk": [to["sales"]] * 4 + [{"say": "Here."}], "sales": [to["desk"]] * 4}
+    with office(ledger_url, script) as here:
+        run = here.work_until_rest(here.start(SWARM))
+        assert run.state == "succeeded", run.error
+        said = here.result(run)["answer"]["transcript"]
+        assert [one["who"] for one in said] == ["desk", "sales"] * 4 + ["desk"]
+        words = arguments.get("message")
+        assert {one["text"] for one in said[:-1]} == {words if isinstance(words, str) else ""}
+
+
 def test_the_error_of_a_model_stops_the_run_as_in_a_single_agent(ledger_url: str) -> None:
     script = copy.deepcopy(PAIR_SCRIPT)
     script["agents"]["checker"] = []

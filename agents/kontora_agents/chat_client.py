@@ -45,10 +45,14 @@ class ChatClient(ChatCompletionClient):
         self._seams = seams
         self._toolbox = toolbox
         self._limits = limits
-        self._dialogue = Dialogue(tools)
+        self._dialogue = Dialogue(tools, self._is_called_anyhow)
         self.answers: list[ModelAnswer] = []
         self.text = ""
         self.stopped: Exception | None = None
+
+    def _is_called_anyhow(self, tool: str) -> bool:
+        """Whether a tool is called whatever its arguments are."""
+        return False
 
     async def create(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from kontora_agents.errors import AnswerUnusable
 from kontora_agents.reading.corrections import correction, out_of_the_loop, said
@@ -26,8 +26,9 @@ class Dialogue:
     prompt only ever grows.
     """
 
-    def __init__(self, tools: Sequence[ToolSpec]) -> None:
-        self._known = {spec.name: spec for spec in tools}
+    def __init__(self, tools: Sequence[ToolSpec], anyhow: Callable[[str], bool] = lambda name: False) -> None:
+        """`anyhow`: whether a tool is called whatever its arguments are."""
+        self._known, self._anyhow = {spec.name: spec for spec in tools}, anyhow
         self._withheld: set[str] = set()
         self._asides: dict[int, list[Message]] = {}
         self._languages: tuple[Language | None, Language] | None = None
@@ -93,7 +94,7 @@ class Dialogue:
 
     def _count_refused(self, understood: Understood) -> None:
         """Answers in which no call can be made as it is are put right by what each call is told."""
-        problems = [call.problem for call in understood.calls if call.problem]
+        problems = [call.problem for call in understood.calls if call.problem and not self._anyhow(call.name)]
         if not problems or len(problems) < len(understood.calls):
             self._corrections = 0
         elif self._corrections >= MOST_CORRECTIONS:

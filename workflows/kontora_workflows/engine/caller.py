@@ -170,6 +170,10 @@ class Caller:
     def _outcome(self, entry: Entry) -> Outcome:
         body = entry.data
         error = body.get("error") or {"code": "", "message": "", "hint": "", "retryable": False}
+        decided = self._journal.recorded("approval.decided", entry.key or "") if body["outcome"] == "denied" else None
+        if decided is not None and "payload" in decided.data:  # earlier the message had it
+            comment = self._journal.comment(decided)
+            error = {**error, "message": f"{error['message'].removesuffix('.')} ({comment})."}
         result = self._journal.payload(entry)["result"] if "payload" in body else None
         return Outcome(entry.seq, body["outcome"], result, **error, untrusted=bool(body.get("untrusted")))
 

@@ -187,5 +187,4 @@ def _denied(write: Prepared, decided: Entry) -> Verdict:
     said = decided.data
     why = {"rejected": f"{said['by']} said no", "expired": "nobody said yes in time"}.get(said["decision"])
     why = why or "the approval was given for other arguments, or used already"
-    comment = f" ({said['comment']})" if said.get("comment") else ""
-    return Verdict("deny", write, why=f"Not done: {why}{comment}.", code=said["decision"])
+    return Verdict("deny", write, why=f"Not done: {why}.", code=said["decision"])

@@ -80,6 +80,12 @@ class Journal:
             )
         return json.loads(text)
 
+    def comment(self, decided: Entry) -> str:
+        """What a person said with a decision; earlier it stood in the entry itself. Raises `StepFailed` if erased."""
+        if "payload" in decided.data:
+            return str(self.payload(decided)["comment"])
+        return str(decided.data.get("comment", ""))
+
     def file_again(self, written: Entry, sha256: str) -> None:
         """A file that is in the ledger was made again; a dry replay compares the two."""
 

@@ -34,13 +34,14 @@ class Questions:
             if decided is None:
                 self._put(key, arguments)
                 raise Wait("approval")
+            return self._said(decided)
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
             raise TurnLeft(str(stop)) from stop
-        return self._said(decided)
 
     def _said(self, decided: Entry) -> str:
-        decision, comment = decided.data["decision"], decided.data.get("comment", "")
+        """The answer. Raises `StepFailed` if it was erased."""
+        decision, comment = decided.data["decision"], self._journal.comment(decided)
         if comment:
             self.answers.append(comment)
         if decision == "expired":

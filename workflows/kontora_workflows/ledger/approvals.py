@@ -180,8 +180,9 @@ class Approvals:
             raise SamePerson(f"{by} has agreed already; approval {approval.id} needs a second person.")
         values = {"agreed_by": by, "version": approval.version + 1}
         connection.execute(update(tables.approvals).where(A.id == approval.id).values(**values))
-        body = {"approval": approval.id, "by": by, "comment": comment, "arguments_hash": approval.arguments_hash}
-        self._entries.append_fact(connection, approval.run_id, "approval.agreed", approval.key, body)
+        body = {"approval": approval.id, "by": by, "arguments_hash": approval.arguments_hash}
+        said = {"comment": comment} if comment else None
+        self._entries.append_fact(connection, approval.run_id, "approval.agreed", approval.key, body, payload=said)
 
     def edit(
         self, approval_id: str, arguments: dict[str, Any], arguments_hash: str, *, by: str, version: int | None = None
@@ -223,10 +224,12 @@ class Approvals:
             "approval": approval.id,
             "decision": state,
             "by": values["decided_by"],
-            "comment": comment,
             "arguments_hash": approval.arguments_hash,
         }
-        self._entries.append_fact(connection, approval.run_id, "approval.decided", approval.key, body, wake=True)
+        said = {"comment": comment} if comment else None  # apart from the entry: a person may be spoken of
+        self._entries.append_fact(
+            connection, approval.run_id, "approval.decided", approval.key, body, payload=said, wake=True
+        )
 
     def expire(self) -> int:
         """Turn every pending approval that is out of time into a no. Returns how many."""
