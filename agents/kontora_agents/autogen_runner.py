@@ -43,7 +43,8 @@ class AutogenRunner:
         from kontora_agents.toolbox import Toolbox
 
         toolbox = Toolbox(tools, seams)
-        client = ChatClient(model, model_name, tools, seams, toolbox, agent.limits)
+        founded = agent.grounding != "off"
+        client = ChatClient(model, model_name, tools, seams, toolbox, agent.limits, alone=True, founded=founded)
         ungrounded: list[Ungrounded] = []
         try:
             assistant = _assistant(agent, name, client, toolbox)

@@ -38,14 +38,24 @@ class ChatClient(ChatCompletionClient):
     """
 
     def __init__(
-        self, model: Model, model_name: str, tools: Sequence[ToolSpec], seams: Seams, toolbox: Toolbox, limits: Limits
+        self,
+        model: Model,
+        model_name: str,
+        tools: Sequence[ToolSpec],
+        seams: Seams,
+        toolbox: Toolbox,
+        limits: Limits,
+        *,
+        alone: bool = False,
+        founded: bool = False,
     ) -> None:
+        """`alone`: nobody else works on the task. `founded`: the values of its writes have to come from somewhere."""
         self._model = model
         self._name = model_name
         self._seams = seams
         self._toolbox = toolbox
         self._limits = limits
-        self._dialogue = Dialogue(tools, self._is_called_anyhow)
+        self._dialogue = Dialogue(tools, self._is_called_anyhow, alone=alone, founded=founded)
         self.answers: list[ModelAnswer] = []
         self.text = ""
         self.stopped: Exception | None = None
@@ -158,7 +168,10 @@ def _messages(wire: LLMMessage) -> list[Message]:
     if isinstance(wire, SystemMessage):
         return [Message(role="system", content=wire.content)]
     if isinstance(wire, FunctionExecutionResultMessage):
-        return [Message(role="tool", content=r.content, name=r.name, call_id=r.call_id) for r in wire.content]
+        return [
+            Message(role="tool", content=r.content, name=r.name, call_id=r.call_id, failed=bool(r.is_error))
+            for r in wire.content
+        ]
     if isinstance(wire, AssistantMessage):
         if isinstance(wire.content, str):
             return [Message(role="assistant", content=wire.content)]

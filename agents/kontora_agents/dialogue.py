@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import takewhile
+from typing import Literal
 
 from kontora_agents.errors import AnswerUnusable
 from kontora_agents.reading.corrections import correction, out_of_the_loop, said
@@ -26,8 +28,17 @@ class Dialogue:
     prompt only ever grows.
     """
 
-    def __init__(self, tools: Sequence[ToolSpec], anyhow: Callable[[str], bool] = lambda name: False) -> None:
-        """`anyhow`: whether a tool is called whatever its arguments are."""
+    def __init__(
+        self,
+        tools: Sequence[ToolSpec],
+        anyhow: Callable[[str], bool] = lambda name: False,
+        *,
+        alone: bool = False,
+        founded: bool = False,
+    ) -> None:
+        """`anyhow`: whether a tool is called whatever its arguments are. `alone`: nobody else works on the task.
+        `founded`: the values of a write have to come from the task or a tool."""
+        self._alone, self._founded = alone, founded
         self._known, self._anyhow = {spec.name: spec for spec in tools}, anyhow
         self._withheld: set[str] = set()
         self._asides: dict[int, list[Message]] = {}
@@ -61,7 +72,16 @@ class Dialogue:
         wanted, language = self._spoken(messages)
         offered = {name: spec for name, spec in self._known.items() if name not in self._withheld}
         tried = any(message.role == "tool" for message in messages)
-        task = Task(offered, self._known, tried, wanted, lambda: _given(messages))
+        task = Task(
+            offered,
+            self._known,
+            tried,
+            wanted,
+            lambda: _given(messages),
+            _asked(messages),
+            self._wrote(messages),
+            (lambda: _evidence(messages)) if self._founded else None,
+        )
         understood = understand(answer, turn, task)
         if understood.fault is not None:
             self._correct(understood.fault, answer, messages, language, last)
@@ -70,6 +90,16 @@ class Dialogue:
         self._longer = False
         self._count_refused(understood)
         return understood
+
+    def _wrote(self, messages: Sequence[Message]) -> Literal["done", "failed", "nothing", "unknown"]:
+        """What came of the calls that write."""
+        if not self._alone or not any(spec.writes for spec in self._known.values()):
+            return "unknown"
+        ended = [one.failed for one in messages if one.role == "tool" and self._writes(one.name)]
+        return "nothing" if not ended else "failed" if all(ended) else "done"
+
+    def _writes(self, name: str | None) -> bool:
+        return name in self._known and self._known[name].writes
 
     def _correct(
         self, fault: Fault, answer: ModelAnswer, messages: list[Message], language: Language, last: bool
@@ -122,3 +152,16 @@ class Dialogue:
 def _given(messages: Sequence[Message]) -> str:
     """What a model was told; what it said itself proves nothing."""
     return "\n".join(message.content for message in messages if message.role != "assistant")
+
+
+def _asked(messages: Sequence[Message]) -> str:
+    """The task: what was said to a model before it said anything."""
+    before = takewhile(lambda message: message.role in ("system", "user"), messages)
+    return "\n".join(message.content for message in before if message.role == "user")
+
+
+def _evidence(messages: Sequence[Message]) -> list[str]:
+    """The texts that a value can come from: instructions, task, and what tools gave, not what they refused."""
+    task = list(takewhile(lambda message: message.role in ("system", "user"), messages))
+    given = [message for message in messages if message.role == "tool" and not message.failed]
+    return [message.content for message in (*task, *given)]

@@ -1,4 +1,4 @@
-"""Whether every figure, date and record id of an answer comes from what the agent was given."""
+"""Whether every figure, currency, date and record id of an answer comes from what the agent was given."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from kontora_agents.currencies import currencies_of, find_currencies
 from kontora_agents.dates import find_dates
 from kontora_agents.derivations import DERIVATIONS, Derivation, Derivations, Stated
 from kontora_agents.figures import Figure, find_figures
@@ -36,7 +37,7 @@ _AMOUNT_UNIT = re.compile(r"\d+(?:k|m|mln|bn|EUR|USD|RUB|st|nd|rd|th|го|й|х|
 
 
 class Ungrounded(Value):
-    """A figure, date or id of an answer that nothing the agent was given holds; `start` and `end` are its place."""
+    """A figure, currency, date or id of an answer that nothing the agent was given holds, and its place."""
 
     start: int
     end: int
@@ -52,7 +53,7 @@ def check(text: str, evidence: Iterable[str], derivations: Collection[Derivation
     for source in sources:
         for leaf in _leaves(source):
             known.learn(leaf)
-    found = sorted(_unknown(text, known, Derivations(sources, derivations)))
+    found = sorted([*_unknown(text, known, Derivations(sources, derivations)), *_other_currencies(text, sources)])
     return [Ungrounded(start=start, end=end, text=text[start:end].strip()) for start, end in found]
 
 
@@ -134,6 +135,13 @@ def _unknown(text: str, known: _Known, derivations: Derivations) -> Iterator[tup
         ordinary = figure.plain is not None and figure.plain <= _ORDINARY
         if not ordinary and not known.holds(figure) and not derivations.explains(figure, whole, stated):
             yield figure.start, figure.end
+
+
+def _other_currencies(text: str, sources: list[str]) -> Iterator[tuple[int, int]]:
+    """Yield the places of currencies that no source names, if one names any."""
+    found = find_currencies(text)
+    known = {code for source in sources for code in currencies_of(source)} if found else set()
+    return ((start, end) for start, end, code in found if known and code not in known)
 
 
 def _stated(figure: Figure, text: str) -> Stated:

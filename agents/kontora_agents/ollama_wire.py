@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+from kontora_agents.characters import whole_characters
 from kontora_agents.errors import ModelMisspoke, ModelUnavailable
-from kontora_agents.reading.call_shapes import decode, exact
+from kontora_agents.reading.call_shapes import decode, exact, no_number, unique
 from kontora_agents.reading.repetition import Repetition
+from kontora_agents.reading.thoughts import without_thoughts
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolCall, ToolSpec, call_id
 from kontora_agents.wire_schema import flatten
 
-_THOUGHT = re.compile(r"<(think|thinking|thought)>(.*?)</\1>", re.DOTALL)
-_OPENER, _CLOSER = re.compile(r"<(?:think|thinking|thought)>"), re.compile(r"</(?:think|thinking|thought)>")
+#: How servers say that an answer is cut off, was kept back by a filter, or ends in calls.
+_CUT, _FILTERED, _CALLS = ("length", "max_tokens", "model_length"), ("content_filter",), ("tool_calls", "function_call")
 
 
 def write_request(
@@ -92,8 +93,10 @@ class Reply:
         return self._repetition.found and not self.done
 
     def take(self, line: bytes) -> None:
-        """Add one line of the stream. Raises `ModelMisspoke` if it is not the protocol, `ModelUnavailable` if the
-        server says in it that it failed."""
+        """Add one line of the stream; what comes behind the end is not part of it. Raises `ModelMisspoke` if it is not
+        the protocol, `ModelUnavailable` if the server says in it that it failed."""
+        if self._last is not None:
+            return
         chunk = parse_line(line)
         if chunk.get("error"):
             raise ModelUnavailable("The model server broke off its answer.", detail=str(chunk["error"])[:500])
@@ -101,10 +104,13 @@ class Reply:
         if not isinstance(message, dict):
             raise ModelMisspoke(detail=repr(line[:200]))
         for part, said in ((self._text, message.get("content")), (self._thinking, message.get("thinking"))):
-            part.append(str(said or ""))
+            part.append(text_of(said))
             self._repetition.hear(part[-1])
         self._model = str(chunk.get("model") or self._model)
-        self._calls += message.get("tool_calls") or ()
+        calls = message.get("tool_calls") or []
+        if not isinstance(calls, list):
+            raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(calls)[:200])
+        self._calls += calls
         self._rehearsal = self._rehearsal or bool(chunk.get("rehearsal"))
         if chunk.get("done"):
             self._last = chunk
@@ -137,21 +143,32 @@ def finished(
     completion_tokens: Any,
     rehearsal: bool,
 ) -> ModelAnswer:
-    """Return an answer, thoughts taken out of its text. `ended` says why, as servers do, or `endless`.
+    """Return an answer, thoughts taken out of its text. `ended` says why, as servers do, or `endless`. What a filter
+    ended, or what should hold calls and holds none, is unread.
 
     Whether it can be used is judged by who asked.
     """
-    text, thoughts = _without_thoughts(text)
+    text, thoughts = without_thoughts(whole_characters(text))
     return ModelAnswer(
         model=model,
         text=text,
-        calls=calls,
-        thinking=thinking + thoughts,
+        calls=[] if ended in _FILTERED else calls,
+        thinking=whole_characters(thinking) + thoughts,
         prompt_tokens=_count(prompt_tokens),
         completion_tokens=_count(completion_tokens),
-        finish="length" if ended == "length" else "endless" if ended == "endless" else "calls" if calls else "stop",
+        finish=_finish(ended, calls),
         rehearsal=rehearsal,
     )
+
+
+def _finish(ended: str, calls: list[ToolCall]) -> Literal["stop", "calls", "length", "endless", "unread"]:
+    if ended in _CUT:
+        return "length"
+    if ended == "endless":
+        return "endless"
+    if ended in _FILTERED or (ended in _CALLS and not calls):
+        return "unread"
+    return "calls" if calls else "stop"
 
 
 def read_call(wire: Any, turn: int, position: int) -> ToolCall:
@@ -167,22 +184,19 @@ def read_call(wire: Any, turn: int, position: int) -> ToolCall:
     problem = (
         "" if arguments is not None else f"{name} was not called: {written!r:.200} is no JSON object of arguments."
     )
-    return ToolCall(id=call_id(turn, position), name=name, arguments=arguments or {}, problem=problem)
+    id_, name, arguments = call_id(turn, position), whole_characters(name), whole_characters(arguments or {})
+    return ToolCall(id=id_, name=name, arguments=arguments, problem=whole_characters(problem))
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
     """Return the JSON object of a line; numbers that a float would change stay text. Raises `ModelMisspoke`."""
     try:
-        chunk = json.loads(line, parse_float=exact, parse_constant=_no_number)
+        chunk = json.loads(line, object_pairs_hook=unique, parse_float=exact, parse_constant=no_number)
     except (ValueError, RecursionError):
         raise ModelMisspoke("What the model server sent is not JSON.", detail=repr(line[:200])) from None
     if not isinstance(chunk, dict):
         raise ModelMisspoke("What the model server sent is not an answer.", detail=repr(line[:200]))
     return chunk
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is not a JSON number")
 
 
 def _arguments(wire: Any) -> dict[str, Any] | None:
@@ -199,16 +213,11 @@ def _arguments(wire: Any) -> dict[str, Any] | None:
     return wire if isinstance(wire, dict) else None
 
 
-def _without_thoughts(text: str) -> tuple[str, str]:
-    """Return the text without `<think>` parts, and those parts. A lone closer ends a thought begun in the template."""
-    thoughts: list[str] = []
-    if "think>" in text or "thinking>" in text or "thought>" in text:
-        thoughts = [thought for _, thought in _THOUGHT.findall(text)]
-        text = _THOUGHT.sub("", text)
-        *before, text = _CLOSER.split(text)
-        text, *after = _OPENER.split(text)
-        thoughts += before + after
-    return text.strip(), "".join(thoughts)
+def text_of(content: Any) -> str:
+    """The text of a message; some servers send it in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return str(content or "")
 
 
 def _count(wire: Any) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from kontora_agents.errors import ModelMisspoke, ModelUnavailable
-from kontora_agents.ollama_wire import finished, parse_line, read_call
+from kontora_agents.errors import ModelError, ModelMisspoke, ModelUnavailable
+from kontora_agents.ollama_wire import finished, parse_line, read_call, text_of
+from kontora_agents.reading.call_shapes import decode
 from kontora_agents.reading.repetition import Repetition
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest
 from kontora_agents.wire_schema import flatten
@@ -78,6 +79,14 @@ class _Pieces:
     name: str = ""
     arguments: list[str] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """Whether its arguments are a whole object."""
+        try:
+            return isinstance(decode("".join(self.arguments)), dict)
+        except (ValueError, RecursionError):
+            return False
+
 
 class Events:
     """An answer as it grows: server-sent events, or one JSON object. `turn` numbers the ids of its calls."""
@@ -115,9 +124,18 @@ class Events:
             if data == b"[DONE]":
                 self._ended = True
             else:
-                self._chunk(parse_line(data))
-        else:  # an answer in one piece may be written over several lines
+                self._event(data)
+        elif not self.done:  # an answer in one piece may be written over several lines
             self._whole.append(line)
+
+    def _event(self, data: bytes) -> None:
+        """Add an event; one behind the end may count tokens, and nothing else of it matters."""
+        over = self.done
+        try:
+            self._chunk(parse_line(data))
+        except ModelError:
+            if not over:
+                raise
 
     def finish(self) -> ModelAnswer:
         """Return the whole answer. Raises `ModelMisspoke` if it is empty, cut off, or never ended."""
@@ -163,22 +181,25 @@ class Events:
         if not isinstance(said, dict):
             raise ModelMisspoke(detail=repr(said)[:200])
         thought = str(said.get("reasoning_content") or said.get("reasoning") or "")
-        for part, words in ((self._text, _text(said.get("content"))), (self._thinking, thought)):
+        for part, words in ((self._text, text_of(said.get("content"))), (self._thinking, thought)):
             part.append(words)
             self._repetition.hear(words)
-        listed = said.get("tool_calls")
-        for position, call in enumerate(listed if isinstance(listed, list) else ()):
+        listed = said.get("tool_calls") or []
+        if not isinstance(listed, list):
+            raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(listed)[:200])
+        for position, call in enumerate(listed):
             if not isinstance(call, dict) or not isinstance(call.get("function"), dict):
                 raise ModelMisspoke("The model proposed a call that cannot be read.", detail=repr(call)[:200])
             self._piece(call, position)
 
     def _piece(self, call: dict[str, Any], position: int) -> None:
-        """Add a piece of a call. Some servers give every call the index 0: a new id with a name begins another."""
+        """Add a piece of a call. Some servers give every call the index 0, some name a call in each of its pieces: a
+        name begins another call only where it is another, or the one before is complete."""
         function, index = call["function"], call.get("index")
         index = index if isinstance(index, int) else position
         id_, name = str(call.get("id") or ""), str(function.get("name") or "")
         here = self._by_index.get(index)
-        if here is None or (name and id_ and here.id and id_ != here.id) or (name and here.name and not id_):
+        if here is None or (name and here.name and (name != here.name or here.complete)):
             here = self._by_index[index] = _Pieces(id_)
             self._calls.append(here)
         here.id, here.name = here.id or id_, here.name or name
@@ -188,10 +209,3 @@ class Events:
             self._repetition.hear(arguments)
         elif arguments is not None:
             here.arguments.append(json.dumps(arguments, ensure_ascii=False))
-
-
-def _text(content: Any) -> str:
-    """The text of a message; some servers send it in parts."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return str(content or "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kontora_agents.characters import whole_characters
 from kontora_agents.errors import ModelMisspoke
 from kontora_agents.ollama_wire import parse_line
 from kontora_agents.seams import Message, ModelAnswer, ModelRequest, ToolCall, ToolSpec, call_id
@@ -67,8 +68,8 @@ def read(answer: ModelAnswer, turn: int) -> ModelAnswer:
     except ModelMisspoke:
         said = {}
     if isinstance(said.get("tool"), str) and isinstance(said.get("arguments"), dict) and "answer" not in said:
-        call = ToolCall(id=call_id(turn, 0), name=said["tool"], arguments=said["arguments"])
+        call = ToolCall(id=call_id(turn, 0), name=said["tool"], arguments=whole_characters(said["arguments"]))
         return answer.model_copy(update={"text": "", "calls": [call], "finish": "calls"})
     if isinstance(said.get("answer"), str) and said["answer"].strip() and "tool" not in said:
-        return answer.model_copy(update={"text": said["answer"].strip()})
+        return answer.model_copy(update={"text": whole_characters(said["answer"]).strip()})
     return answer.model_copy(update={"finish": "unread"})

@@ -19,11 +19,15 @@ class Value(BaseModel):
 
 
 class ToolSpec(Value):
-    """A tool as it is offered to a model. `name` is its wire name, e.g. `erp_open_invoices`."""
+    """A tool as it is offered to a model. `name` is its wire name, e.g. `erp_open_invoices`.
+
+    `writes` is for those who read its calls, and not told to the model.
+    """
 
     name: str
     description: str
     parameters: dict[str, Any] = Field(description="JSON Schema of the arguments")
+    writes: bool = Field(False, exclude=True)
 
 
 class ToolCall(Value):
@@ -44,13 +48,17 @@ def call_id(turn: int, position: int) -> str:
 
 
 class Message(Value):
-    """One message of a conversation. `name` and `call_id` tie a tool's result to its call."""
+    """One message of a conversation. `name` and `call_id` tie a tool's result to its call.
+
+    `failed` tells that the result is none, and why; it is not sent.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
     calls: list[ToolCall] = Field(default_factory=list)
     name: str | None = None
     call_id: str | None = None
+    failed: bool = Field(False, exclude=True)
 
 
 class ModelRequest(Value):
@@ -120,13 +128,13 @@ class Seams(Protocol):
         """Take note of what was repaired in the answer `turn`. Never raises."""
         ...
 
-    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
-        """Make a tool call, or refuse one with a problem, and return what the model may see.
-
-        Never raises; to leave the turn it answers with a placeholder and lets the next `ask` raise `TurnLeft`."""
-        ...
     async def reached(self, turn: int, limit: str) -> None:
         """Take note that a limit of the agent (`turns`, `tool_calls`) ends its work before the question `turn`, which
         is not asked. Never raises."""
         ...
 
+    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
+        """Make a tool call, or refuse one with a problem, and return what the model may see.
+
+        Never raises; to leave the turn it answers with a placeholder and lets the next `ask` raise `TurnLeft`."""
+        ...

@@ -168,7 +168,7 @@ class Contest:
             model=case.model,
             protocol=case.protocol,
             stream=case.stream,
-            erp=self._erp.open(run, case.world),
+            erp=self._erp.open(run, replace(case.world, document=case.scenario.document)),
             task=f"{case.world.task} {padding}".strip(),
             instructions=case.world.instructions,
             steps=STEPS,

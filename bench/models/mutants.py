@@ -13,7 +13,7 @@ from kontora_agents.rehearsal.misbehaving.work import Stage
 
 from bench.models.case import PROTOCOLS, Case
 from bench.models.drawing import draw
-from bench.models.translation import translate
+from bench.models.translation import translate, translate_text
 
 #: One mutant in so many has a second fault.
 _SECOND = 3
@@ -36,6 +36,7 @@ def _mutant(named: Sequence[Scenario], number: int, chance: Random) -> Case:
         update={
             "id": f"{number:03d}-{scenario.id}",
             "reply": translate(scenario.reply, world),
+            "document": translate_text(scenario.document, world),
             "then": [Fault(stage=fault.stage, reply=translate(fault.reply, world)) for fault in scenario.then],
         }
     )
@@ -49,13 +50,13 @@ def _places(scenario: Scenario) -> tuple[Stage, ...]:
     if scenario.kind in ("control", "context") or "{right}" in f"{reply.text}{reply.thinking}":
         return (scenario.stage,)
     if scenario.kind in ("content", "transport"):
-        return _STAGES
+        return _STAGES[:2] if scenario.only_before else _STAGES
     return _STAGES[:2] if scenario.stage != "answer" and not _is_about_writing(reply) else (scenario.stage,)
 
 
 def _is_about_writing(reply: Reply) -> bool:
     """Whether a call has arguments that only the writing tool has."""
-    return any(call.with_ or call.without or call.renamed for call in reply.calls)
+    return any(call.with_ or call.without or call.renamed or call.before for call in reply.calls)
 
 
 def _may_follow(scenario: Scenario) -> bool:

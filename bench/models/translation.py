@@ -36,29 +36,40 @@ _SPOKEN = {
 }
 _CLAIM = re.compile(r"The order (SO-[\d-]+) was created; its total is 1250\.50 EUR\.")
 
+#: Fields of a call that are about its form.
+_WIRE = ("ids", "id", "index", "as_text")
+
 
 def translate(reply: Reply, world: World) -> Reply:
     """The same reply in another world."""
-    words = _words(world)
-    token = re.compile(
-        "|".join(rf"(?<![\w.-]){re.escape(word)}(?![\w-])" for word in sorted(words, key=len, reverse=True))
-    )
-
-    def said(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {said(name): said(one) for name, one in value.items()}
-        if isinstance(value, list):
-            return [said(one) for one in value]
-        if isinstance(value, str):
-            return token.sub(lambda found: words[found.group()], _phrased(value, world))
-        return _figure(value, world) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-    dumped = reply.model_dump(by_alias=True)
+    said, dumped = _Translator(world).said, reply.model_dump(by_alias=True)
     parts = {name: said(dumped[name]) for name in ("text", "thinking")}
-    calls = [
-        {name: said(value) if name != "ids" else value for name, value in call.items()} for call in dumped["calls"]
-    ]
+    calls = [{name: said(call[name]) if name not in _WIRE else call[name] for name in call} for call in dumped["calls"]]
     return Reply.model_validate({**dumped, **parts, "calls": calls})
+
+
+def translate_text(text: str, world: World) -> str:
+    """A text in another world."""
+    return str(_Translator(world).said(text))
+
+
+class _Translator:
+    """Knows every name and value of the named scenarios in another world."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._words = world, _words(world)
+        longest_first = sorted(self._words, key=len, reverse=True)
+        self._token = re.compile("|".join(rf"(?<![\w.-]){re.escape(word)}(?![\w-])" for word in longest_first))
+
+    def said(self, value: Any) -> Any:
+        """A value of a reply, whatever it is."""
+        if isinstance(value, dict):
+            return {self.said(name): self.said(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.said(one) for one in value]
+        if isinstance(value, str):
+            return self._token.sub(lambda found: self._words[found.group()], _phrased(value, self._world))
+        return _figure(value, self._world) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _phrased(text: str, world: World) -> str:

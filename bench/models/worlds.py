@@ -47,7 +47,8 @@ class Kind:
 
 @dataclass(frozen=True)
 class World:
-    """A kind with the values of one task, and in whose language it is given."""
+    """A kind with the values of one task, and in whose language it is given. `document` is what strangers wrote into
+    the record that is read."""
 
     kind: Kind
     id: str
@@ -55,6 +56,7 @@ class World:
     word: str
     day: date
     language: Language = "en"
+    document: str = ""
 
     @property
     def work(self) -> Work:
@@ -87,7 +89,7 @@ class World:
     def found(self) -> dict[str, Any]:
         """What the reading tool finds."""
         shown: Any = 20000 if self.kind.whole else "20000.00"
-        return {self.kind.id: self.id, "name": self.kind.named, self.kind.shows: shown}
+        return {self.kind.id: self.id, "name": f"{self.kind.named} {self.document}".strip(), self.kind.shows: shown}
 
 
 _ORDERS = Kind(

@@ -13,6 +13,7 @@ from kontora_agents.reading.unclear import Unclear
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 #: A point before exactly three digits: 1.250 is 1.25 here and 1250 there.
 _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
+_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0E: ".", 0xFF0C: ",", 0xFF0D: "-"}
 _CURRENCIES = {
     "EUR": "eur € euro euros евро",
     "USD": "usd $ us$ dollar dollars доллар доллара долларов",
@@ -39,6 +40,7 @@ def read_number(text: str, kinds: Collection[str], others: Collection[Any]) -> A
 
     `others` are the values of the same call: one has to name the currency that the text names. Raises `Unclear`.
     """
+    text = _ascii(text)
     if is_plain_number(text):
         return text if "string" in kinds else _bare(Decimal(text), kinds, text)
     found = _amounts(text)
@@ -50,6 +52,16 @@ def read_number(text: str, kinds: Collection[str], others: Collection[Any]) -> A
     _check_currency(text, others)
     number = found.pop()
     return f"{number:f}" if "string" in kinds else _bare(number, kinds, text)
+
+
+def _ascii(text: str) -> str:
+    """A text with the digits and signs of full width as plain ones. Raises `Unclear` on the digits of other scripts."""
+    if text.isascii():
+        return text
+    plain = text.translate(_FULL_WIDTH)
+    if any(character.isdigit() and not character.isascii() for character in plain):
+        raise Unclear(f"{text!r} is not a number. Write it with the digits 0 to 9")
+    return plain
 
 
 def _bare(number: Decimal, kinds: Collection[str], text: str) -> int | float:
@@ -68,6 +80,8 @@ def _amounts(text: str) -> set[Decimal]:
         return set()
     digits = re.sub(r"[^0-9.,]", "", text).strip(".,")
     numbers = {reading[0] for reading in figures[0].readings if len(reading) == 1}
+    if re.match(r"0\d", digits):  # that is how ids begin
+        return set()
     if _GROUPED.fullmatch(digits):
         numbers.add(Decimal(digits.replace(".", "")))
     if digits.startswith(("0,", "0.")):

@@ -15,6 +15,8 @@ _ARGUMENTS = ("arguments", "parameters", "args", "input")
 _BESIDE = frozenset({"type", "id"})
 _FUNCTION = re.compile(r"\s*(?:<tool_call>\s*)?<function=([^<>\s]+)>(.*?)</function>(?:\s*</tool_call>)?\s*", re.DOTALL)
 _PARAMETER = re.compile(r"\s*<parameter=([^<>\s]+)>(.*?)</parameter>\s*", re.DOTALL)
+_INVOKE = re.compile(r"""\s*<invoke name="([^<>\s"]+)">(.*?)</invoke>\s*""", re.DOTALL)
+_NAMED = re.compile(r"""\s*<parameter name="([^<>\s"]+)">(.*?)</parameter>\s*""", re.DOTALL)
 #: `name{...}` and `name[ARGS]{...}`, as models write behind `[TOOL_CALLS]`.
 _NAME_FIRST = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(?:\[ARGS\])?\s*(?=\{)")
 #: A channel of calls that leaked into the text, and an action with its input on two lines.
@@ -74,17 +76,21 @@ def json_calls(text: str, *, marked: bool = False) -> list[Printed]:
 
 
 def xml_calls(text: str) -> list[Printed]:
-    """Calls as `<function=name><parameter=key>value</parameter></function>`. Raises `NoCall`."""
+    """Calls as `<function=name><parameter=key>value</parameter></function>`, or with `<invoke name="name">` and
+    `<parameter name="key">`. Raises `NoCall`."""
     found, at = [], 0
     while at < len(text):
         function = _FUNCTION.match(text, at)
-        if function is None:
-            raise NoCall
-        if function[2].lstrip().startswith("{"):
+        invoked = None if function else _INVOKE.match(text, at)
+        if function is not None and function[2].lstrip().startswith("{"):
             found.append(Printed(function[1], _object(function[2].strip())))
+        elif function is not None:
+            found.append(Printed(function[1], _parameters(function[2], _PARAMETER), loose=True))
+        elif invoked is not None:
+            found.append(Printed(invoked[1], _parameters(invoked[2], _NAMED), loose=True))
         else:
-            found.append(Printed(function[1], _parameters(function[2]), loose=True))
-        at = function.end()
+            raise NoCall
+        at = (function or invoked).end()  # type: ignore[union-attr]  # one of them is there
     return found
 
 
@@ -111,18 +117,20 @@ def python_calls(text: str) -> list[Printed]:
     return found
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of some pairs. Raises `ValueError` if a name stands twice among them."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name stands twice in one object")
     return found
 
 
-def _no_number(word: str) -> None:
+def no_number(word: str) -> None:
+    """Raises `ValueError`: NaN and Infinity are no JSON."""
     raise ValueError(f"{word} is not a JSON number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=exact, parse_constant=_no_number)
+_DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_float=exact, parse_constant=no_number)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -156,11 +164,11 @@ def _from_json(value: Any, marked: bool) -> list[Printed]:
     return [Printed(value[names[0]], _object({} if given is None else given))]
 
 
-def _parameters(text: str) -> dict[str, Any]:
+def _parameters(text: str, form: re.Pattern[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     at = 0
     while text[at:].strip():
-        parameter = _PARAMETER.match(text, at)
+        parameter = form.match(text, at)
         if parameter is None or parameter[1] in found:
             raise NoCall
         found[parameter[1]] = parameter[2].strip()

@@ -45,6 +45,12 @@ _CORRECTIONS: dict[Fault, tuple[str, str]] = {
         "Вы можете это сделать: для этого есть инструменты ({tools}). Вызовите один из них или напишите, каких "
         "сведений не хватает.",
     ),
+    "undone": (
+        "No tool has told you that anything was written. If the task wants it, call the tool now; nobody is here to "
+        "answer questions. If nothing is to be written, begin with the words: Nothing was written.",
+        "Ни один инструмент не сообщил вам, что что-то записано. Если этого требует задача, вызовите инструмент "
+        "сейчас; на вопросы отвечать некому. Если записывать нечего, начните со слов: Ничего не записано.",
+    ),
     "language": (
         "Your answer was not used, because a part of it is in another language. Write the whole answer in English.",
         "Ваш ответ не использован: часть его на другом языке. Напишите весь ответ по-русски.",
@@ -65,6 +71,7 @@ _SAID: dict[Fault, str] = {
     "shown": "showed a call in place of making it",
     "narrated": "announced a call in place of making it",
     "refused": "was a refusal",
+    "undone": "spoke of work that no tool has done",
     "language": "was in another language than the task",
 }
 

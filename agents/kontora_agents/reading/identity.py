@@ -17,7 +17,7 @@ def identity(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     required, kept = spec.parameters.get("required", ()), {}
     for name, value in arguments.items():
         schema = resolve(properties.get(name) or {}, definitions)
-        if name in required or (value is not None and value != schema.get("default")):
+        if name in required or (value not in (None, "") and value != schema.get("default")):
             kept[name] = _plain(value, schema)
     return f"{spec.name} {json.dumps(kept, ensure_ascii=False, sort_keys=True)}"
 
@@ -26,7 +26,7 @@ def _plain(value: Any, schema: Schema) -> Any:
     if isinstance(value, bool) or not (
         isinstance(value, int | float) or (isinstance(value, str) and is_number(schema))
     ):
-        return value
+        return " ".join(value.split()) if isinstance(value, str) else value
     try:
         text = f"{Decimal(str(value)):f}"
     except InvalidOperation:

@@ -16,6 +16,23 @@ _FOREIGN = re.compile(
     "[\u0590-\u07bf\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u10a0-\u10ff\u1100-\u11ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af]{2,}"
 )
+#: Words that hold sentences together, by language; none is an English word.
+_HOLDING = {
+    "de": "der die das und ist nicht wurde wurden mit für den dem ein eine auf von zu im ich wir sie damit auch wird",
+    "fr": "le la les et est une des pour avec dans été sur vous nous pas que qui du au cette",
+    "es": "el los las una para con por está fue del que ha sido se y pero como este",
+    "it": "il gli della è stato per con una nel sono che di non questo anche stata",
+    "pt": "os uma para com não foi está do da que em por este sido",
+    "nl": "het een van voor met is niet werd wordt aan op zijn deze de",
+    "pl": "jest nie na się został została dla oraz przez jego jako od",
+}
+_LANGUAGES = {name: frozenset(words.split()) for name, words in _HOLDING.items()}
+_ENGLISH = {"the", "of", "and", "was", "were", "is", "are", "to", "for", "with", "its", "it", "that", "this", "by"}
+_SENTENCE = re.compile(r"(?<=[.!?…;])\s+|\n+")
+#: So many different ones show whose sentence it is.
+_ENOUGH = 3
+#: Words with letters that Cyrillic has elsewhere and not in Russian.
+_NEIGHBOUR = re.compile("\\b\\w*[іїєґўјљњћђџәғқңөұүһ]\\w*", re.IGNORECASE)
 #: An answer is in another language if at most this share of its letters is in the script of the right one.
 _AT_LEAST, _TOO_SHORT = 0.15, 40
 
@@ -43,11 +60,28 @@ def drifts(answer: str, wanted: Language | None, given: str) -> bool:
     """Whether an answer, or a part of it, is in a language that nobody asked for. Words that were given may be."""
     if not answer.isascii() and max(answer) >= "\u0590" and any(run not in given for run in _FOREIGN.findall(answer)):
         return True
+    if wanted is not None and _is_anothers(answer, wanted, given):
+        return True
     if wanted is None or len(answer) < _TOO_SHORT or _right(answer, wanted) > _AT_LEAST:
         return False
     known = set(_WORD.findall(given.casefold()))
     own = " ".join(word for word in _WORD.findall(answer) if word.casefold() not in known)
     return len(own) >= _TOO_SHORT and _right(own, wanted) <= _AT_LEAST
+
+
+def _is_anothers(answer: str, wanted: Language, given: str) -> bool:
+    """Whether a sentence is in a language that shares the script of the one that is due."""
+    if wanted == "ru":
+        return sum(word not in given for word in _NEIGHBOUR.findall(answer)) > 1
+    known: set[str] | None = None
+    for sentence in _SENTENCE.split(answer):
+        words = {word.casefold() for word in _WORD.findall(sentence)}
+        if max(len(words & own) for own in _LANGUAGES.values()) < _ENOUGH or len(words & _ENGLISH) > 1:
+            continue
+        known = known if known is not None else set(_WORD.findall(given.casefold()))
+        if max(len((words - known) & own) for own in _LANGUAGES.values()) >= _ENOUGH:
+            return True
+    return False
 
 
 def _right(text: str, wanted: Language) -> float:

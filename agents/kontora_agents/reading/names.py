@@ -36,6 +36,11 @@ def without_role(name: str) -> str:
     return rest if "_" in rest else ""
 
 
+def forms(offered: Collection[str]) -> set[str]:
+    """Names with their role and without it."""
+    return {form for name in offered for form in (name, without_role(name)) if form}
+
+
 def _plain(name: str) -> str:
     """A name without its style."""
     return re.sub(r"[\s_.:/-]", "", name).casefold()

@@ -17,7 +17,8 @@ from kontora_agents.reading.call_shapes import NoCall, Printed, json_calls, pyth
 _LONGEST, _LONGEST_PROSE = 20_000, 300
 _MARKS = (
     *("<tool_call>", "<tool_calls>", "<function_call>", "<function_calls>", "<function=", "<invoke", "<|python_tag|>"),
-    *("[TOOL_CALLS]", "<|channel|>", "Action Input:"),
+    *("[TOOL_CALLS]", "<|channel|>", "Action Input:", "<|tool_call", "<|START_ACTION|>", "<start_function_call>"),
+    *("<toolcall>", "<tool_use>", "<tool_code>", "<｜tool▁call", "<｜DSML｜", ":tool_call>", "[TOOL_REQUEST]"),
 )
 _END = re.compile(r"(?:\s|<\|(?:eom_id|eot_id|im_end|end|end_of_turn|endoftext)\|>|<end_of_turn>|</s>)+\Z")
 _FENCE = re.compile(r"```[ \t]*([\w+-]*)[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
@@ -39,7 +40,8 @@ _FORM = re.compile(
 )
 #: A call of whatever name, as nothing else is written.
 _ANY_CALL = re.compile(
-    r"""["'](?:name|tool|function)["']\s*:\s*["'][\w.:-]*["']\s*,\s*["'](?:arguments|parameters)["']\s*:"""
+    r"""["'](?:name|tool|tool_name|function|action)["']\s*:\s*["'][\w.:-]*["']\s*,\s*"""
+    r"""["'](?:arguments|parameters|args|input|(?:tool|action)_input)["']\s*:"""
 )
 _QUOTES = (("«", "»"), ("“", "”"), ("„", "“"), ("‘", "’"))
 
@@ -66,6 +68,11 @@ def text_calls(text: str, offered: Collection[str]) -> tuple[str, list[Printed]]
     return prose, calls
 
 
+def is_quotation(text: str, given: str) -> bool:
+    """Whether a call stands word for word in what the model was given: it repeats what somebody else wrote."""
+    return _squeezed(text) in _squeezed(given)
+
+
 def without_tokens(text: str) -> str:
     """A text without the tokens of its template that leaked at its end."""
     return _END.sub("", text) if text.endswith(">") else text
@@ -77,12 +84,18 @@ def shows_a_call(text: str, known: Collection[str]) -> bool:
         return True
     if not known or not ("{" in text or "(" in text or ":" in text):
         return False
+    text = text.replace("\\", "")  # JSON in a text of JSON
     if ":" in text and "_" in text and _FORM.search(text):
         return True
     plain = text.casefold()
-    if not any(form.casefold() in plain for form in _forms(known)):
+    if not any(form.casefold() in plain for form in names.forms(known)):
         return False
     return _likeness(tuple(sorted(known))).search(text) is not None
+
+
+def _squeezed(text: str) -> str:
+    """A text without what differs where JSON stands in JSON."""
+    return re.sub(r"[\s\\]", "", text)
 
 
 @lru_cache(maxsize=256)
@@ -98,20 +111,15 @@ def _beginning(offered: tuple[str, ...]) -> re.Pattern[str]:
 def _likeness(known: tuple[str, ...]) -> re.Pattern[str]:
     named = _dotted(known)
     return re.compile(
-        rf"""["'](?:name|tool|tool_name|function)["']\s*:\s*["']{named}["']|(?<![\w.:]){named}(?:\(|\W{{0,20}}\{{|\W{{0,3}}:\s*\n)""",
+        rf"""["'](?:name|tool|tool_name|function|action)["']\s*:\s*["']{named}["']|(?<![\w.:]){named}(?:\(|\W{{0,20}}\{{|\W{{0,3}}:\s*\n)""",
         re.I,
     )
 
 
 def _dotted(offered: tuple[str, ...]) -> str:
     """A pattern for names, also without their role, and behind a prefix."""
-    forms = sorted(_forms(offered), key=len, reverse=True)
+    forms = sorted(names.forms(offered), key=len, reverse=True)
     return rf"(?:\w{{1,20}}[.:]){{0,3}}(?:{'|'.join(map(re.escape, forms))})"
-
-
-def _forms(offered: Collection[str]) -> set[str]:
-    """Names with their role and without it."""
-    return {form for name in offered for form in (name, names.without_role(name)) if form}
 
 
 def _is_lead(prose: str) -> bool:
@@ -159,7 +167,7 @@ def _fenced(block: re.Match[str]) -> list[Printed]:
 
 def _bare(text: str, *, marked: bool = False) -> list[Printed]:
     text = text.strip()
-    if text.startswith(("<function=", "<tool_call>")):
+    if text.startswith(("<function=", "<tool_call>", "<invoke")):
         return xml_calls(text)
     if text.startswith("{") or re.match(r"\[\s*\{", text) or (marked and re.match(r"[\w.-]+\s*(\[ARGS\])?\s*\{", text)):
         return json_calls(text, marked=marked)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from kontora_agents.characters import whole_characters
 from kontora_agents.reading import names
 from kontora_agents.reading.arguments import read_arguments
 from kontora_agents.reading.call_shapes import Printed
+from kontora_agents.reading.founded import unfounded
 from kontora_agents.reading.languages import Language
 from kontora_agents.reading.schema import options, resolve
-from kontora_agents.reading.text_calls import text_calls, without_tokens
+from kontora_agents.reading.text_calls import is_quotation, text_calls, without_tokens
+from kontora_agents.reading.undone import reads_as_done, waits_for_a_person
 from kontora_agents.reading.verdicts import Fault, fault_of, is_endless
 from kontora_agents.seams import ModelAnswer, Repair, ToolCall, ToolSpec, call_id
 
@@ -22,13 +25,25 @@ Tools = Mapping[str, ToolSpec]
 @dataclass(frozen=True)
 class Task:
     """What decides about an answer besides the answer. `known` are all tools of the agent, `offered` those it has now,
-    `tried` whether it has called one, `language` the one an answer is due in; `given` gives all that it was told."""
+    `tried` whether it has called one, `language` the one an answer is due in; `given` gives all that it was told.
+
+    `wrote` says what came of its writes; it is `unknown` if it has no tool for that, or is not alone. `evidence` gives
+    the texts that the values of a write have to come from; None: they may come from anywhere.
+    """
 
     offered: Tools
     known: Tools
     tried: bool = False
     language: Language | None = None
     given: Callable[[], str] = str
+    asked: str = ""
+    wrote: Literal["done", "failed", "nothing", "unknown"] = "unknown"
+    evidence: Callable[[], list[str]] | None = None
+
+    @property
+    def writing(self) -> list[str]:
+        """The names of the tools that write."""
+        return [name for name, spec in self.known.items() if spec.writes]
 
 
 @dataclass(frozen=True)
@@ -43,32 +58,52 @@ class Understood:
 
 def understand(answer: ModelAnswer, turn: int, task: Task) -> Understood:
     """Read an answer. The same answer is always read in the same way."""
+    if answer.finish == "endless":
+        return Understood(fault="endless")
     if answer.finish == "length":
         return Understood(fault="endless" if is_endless(answer.text) else "cut")
     if answer.calls:
         repairs: list[Repair] = []
-        calls = [_call(call, turn, position, task.offered, repairs) for position, call in enumerate(answer.calls)]
+        calls = [_call(call, turn, position, task, repairs) for position, call in enumerate(answer.calls)]
         return Understood(answer.text, calls, repairs)
     printed = text_calls(answer.text, task.offered)
+    if printed is not None and is_quotation(answer.text.removeprefix(printed[0]), task.given()):
+        return Understood(fault="shown")
     if printed is not None:
-        return _from_text(*printed, answer.text, turn, task.offered)
+        return _from_text(*printed, answer.text, turn, task)
     if answer.finish == "unread":
         return Understood(fault="unread")
-    fault = fault_of(answer, task.known, tried=task.tried, wanted=task.language, given=task.given())
+    fault = fault_of(
+        answer,
+        task.known,
+        tried=task.tried,
+        idle=task.wrote == "nothing",
+        wanted=task.language,
+        given=task.given(),
+    )
+    fault = fault or ("undone" if _is_undone(answer.text, task) else None)
     return Understood(fault=fault) if fault else Understood(without_tokens(answer.text))
 
-    if answer.finish == "endless":
-        return Understood(fault="endless")
 
-def _call(call: ToolCall, turn: int, position: int, offered: Tools, repairs: list[Repair]) -> ToolCall:
+def _is_undone(text: str, task: Task) -> bool:
+    """Whether an answer stands in the place of a write that was not made."""
+    if task.wrote == "nothing" and waits_for_a_person(text, task.asked):
+        return True
+    return task.wrote in ("nothing", "failed") and reads_as_done(text, task.writing)
+
+
+def _call(call: ToolCall, turn: int, position: int, task: Task, repairs: list[Repair]) -> ToolCall:
     """A call under the name and with the arguments that are meant. One that nobody offered stays as it is."""
-    id_ = call_id(turn, position)
+    id_, offered = call_id(turn, position), task.offered
     name = names.match(call.name, offered)
     if name is None or call.problem:
         return call if call.id == id_ else call.model_copy(update={"id": id_})
     read = read_arguments(offered[name], call.arguments)
-    if read.problems:
-        problem = f"{name} was not called. {'. '.join(read.problems)}. Put this right and call it again."
+    problems = read.problems
+    if not problems and offered[name].writes and task.evidence is not None:
+        problems = unfounded(offered[name], read.arguments, task.evidence())
+    if problems:
+        problem = f"{name} was not called. {'. '.join(problems)}. Put this right and call it again."
         return ToolCall(id=id_, name=name, arguments=call.arguments, problem=problem)
     if name != call.name:
         repairs.append(Repair(what="name", where=name, before=call.name, after=name, why="only this tool can be meant"))
@@ -78,16 +113,16 @@ def _call(call: ToolCall, turn: int, position: int, offered: Tools, repairs: lis
     return ToolCall(id=id_, name=name, arguments=read.arguments)
 
 
-def _from_text(prose: str, printed: list[Printed], text: str, turn: int, offered: Tools) -> Understood:
+def _from_text(prose: str, printed: list[Printed], text: str, turn: int, task: Task) -> Understood:
     repairs: list[Repair] = []
     calls = []
     for position, call in enumerate(printed):
-        arguments = _typed(call, offered[call.name]) if call.loose else call.arguments
+        arguments = _typed(call, task.offered[call.name]) if call.loose else whole_characters(call.arguments)
         why = "the call was printed as text, and nothing else can be meant"
         after = {"name": call.name, "arguments": arguments}
         repairs.append(Repair(what="call", where=call.name, before=text[-2000:], after=after, why=why))
         read = ToolCall(id=call_id(turn, position), name=call.name, arguments=arguments)
-        calls.append(_call(read, turn, position, offered, repairs))
+        calls.append(_call(read, turn, position, task, repairs))
     return Understood(prose, calls, repairs)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Literal
 
 from kontora_agents.reading.languages import Language, drifts
+from kontora_agents.reading.shown_arguments import shows_arguments
 from kontora_agents.reading.text_calls import shows_a_call
-from kontora_agents.seams import ModelAnswer
+from kontora_agents.reading.values import NOTHING
+from kontora_agents.seams import ModelAnswer, ToolSpec
 
 #: Why an answer is not taken as it is.
-Fault = Literal["cut", "endless", "unread", "empty", "thought", "shown", "narrated", "refused", "language"]
+Fault = Literal["cut", "endless", "unread", "empty", "thought", "shown", "narrated", "refused", "undone", "language"]
 
 #: Longer answers are neither announcements nor refusals.
 _SHORT, _BRIEF = 400, 160
@@ -57,33 +59,48 @@ _REFUSES = re.compile(
 _APOLOGISES = re.compile(
     r"\W*(?:I['’]m sorry|I am sorry|sorry|I apologi[sz]e|извините|простите)\b[^:;\d]*$", re.IGNORECASE
 )
+#: What is said around a refusal and gives no reason for it.
+_POLITE = re.compile(
+    r"\b(?:sorry|apologi[sz]e|unfortunately|please|contact|let me know|if you)\b"
+    r"|извин|простите|к сожалению|пожалуйста|обратитесь|сообщите",
+    re.IGNORECASE,
+)
 _REASON = re.compile(r"\b(?:because|since|due to|as the|потому|так как|поскольку|из-за)\b", re.IGNORECASE)
 _TAIL, _LONGEST_PERIOD, _TIMES = 160, 200, 6
 
 
 def fault_of(
-    answer: ModelAnswer, known: Collection[str], *, tried: bool, wanted: Language | None, given: str
+    answer: ModelAnswer,
+    known: Mapping[str, ToolSpec],
+    *,
+    tried: bool,
+    idle: bool,
+    wanted: Language | None,
+    given: str,
 ) -> Fault | None:
     """What is wrong with an answer that holds no call, or None for a final text.
 
-    `known` are all tools of the agent, `tried` whether it has called one, `given` all that it was told.
+    `known` are all tools of the agent, `tried` whether it has called one, `idle` whether it has called none of those
+    that write, though it has some; `given` is all that it was told.
     """
     text = answer.text
-    if not any(map(str.isalnum, text)):
+    if not any(map(str.isalnum, text)) or text.strip() in NOTHING:
         return "thought" if answer.thinking.strip() else "empty"
     if is_endless(text):
         return "endless"
-    if known and shows_a_call(text, known):
+    if known and (shows_a_call(text, known) or shows_arguments(text, known, tried=tried)):
         return "shown"
     if known and len(text) <= _SHORT:
-        refuses = _REFUSES.search(text) and not _REASON.search(text) and (not tried or _APOLOGISES.match(text))
-        if refuses or _SPEAKS_OF_ITSELF.search(text):
+        refuses = _REFUSES.search(text) and not _REASON.search(text)
+        if (
+            refuses and (not tried or _APOLOGISES.match(text) or (idle and _gives_no_reason(text)))
+        ) or _SPEAKS_OF_ITSELF.search(text):
             return "refused"
         # Who has looked things up may well end with what it will do: only a short word is an announcement then.
         last = _last_sentence(text)
         if len(text) <= (_BRIEF if tried else _SHORT) and _ANNOUNCES.search(last):
             return "narrated"
-        if not tried and last.endswith("?") and _ASKS_LEAVE.search(last):
+        if (not tried or idle) and last.endswith("?") and _ASKS_LEAVE.search(last):
             return "narrated"
     return "language" if drifts(text, wanted, given) else None
 
@@ -97,6 +114,12 @@ def is_endless(text: str) -> bool:
         if len(text) >= length and text[-length + period :] == text[-length:-period]:
             return any(map(str.isalnum, text[-period:])) or length >= len(text) // 2
     return False
+
+
+def _gives_no_reason(text: str) -> bool:
+    """Whether a refusal is nothing but that."""
+    parts = [part for part in _SENTENCE.split(text) if part.strip()]
+    return not any(mark in text for mark in ":;") and all(_REFUSES.search(one) or _POLITE.search(one) for one in parts)
 
 
 def _last_sentence(text: str) -> str:

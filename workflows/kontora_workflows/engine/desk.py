@@ -71,7 +71,12 @@ class Desk:
         """The agent's tools as they are offered to the model. Raises `ConnectorError`, `BindingMissing`."""
         for wire, name in self._names.items():
             _, tool = self._caller.find(name)
-            spec = ToolSpec(name=wire, description=tool.description, parameters=tool.parameters)
+            spec = ToolSpec(
+                name=wire,
+                description=tool.description,
+                parameters=tool.parameters,
+                writes=tool.effect == "write",
+            )
             self._tools[wire] = spec, tool
         return [spec for spec, _ in self._tools.values()]
 
@@ -168,11 +173,6 @@ class Desk:
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
 
-    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
-        """Make a call through the gate. What makes the run stop is kept for the next `ask`."""
-        self._limit = self._limit or next(filter(None, (one.spent_by_calling() for one in self._budgets)), None)
-        if self.stopped is not None or self._limit is not None:
-            return _LATER
     async def reached(self, turn: int, limit: str) -> None:
         """Record that a limit of the agent ended its work, once.
 
@@ -186,6 +186,11 @@ class Desk:
         except (Stop, LeaseLost) as stop:
             self.stopped = stop
 
+    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
+        """Make a call through the gate. What makes the run stop is kept for the next `ask`."""
+        self._limit = self._limit or next(filter(None, (one.spent_by_calling() for one in self._budgets)), None)
+        if self.stopped is not None or self._limit is not None:
+            return _LATER
         key = f"{self._path}/t{turn}/c{position}"
         try:
             self._pulse.check()

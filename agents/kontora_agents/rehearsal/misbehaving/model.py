@@ -84,6 +84,8 @@ def _wire(call: WireCall, name: str, arguments: dict[str, Any]) -> tuple[str, An
         if key not in call.without
     }
     sent = made if call.raw is None else _raw(call.raw, made, name)
+    if call.before and isinstance(sent, dict):
+        sent = Twice(sent, call.before)
     return call.name.format_map(_Names(name, arguments)), sent
 
 
@@ -97,6 +99,18 @@ def _raw(raw: Any, arguments: dict[str, Any], name: str) -> Any:
     if isinstance(raw, dict):
         return {key: _raw(value, arguments, name) for key, value in raw.items()}
     return _filled(raw, name, arguments, "") if isinstance(raw, str) else raw
+
+
+class Twice(dict[str, Any]):
+    """Arguments some of which stand twice in the JSON that is written of them."""
+
+    def __init__(self, arguments: dict[str, Any], before: dict[str, Any]) -> None:
+        super().__init__(arguments)
+        self._before = before
+
+    def items(self) -> Any:
+        """The pairs as they are written."""
+        return [*self._before.items(), *super().items()]
 
 
 class _Names(dict[str, str]):
@@ -118,6 +132,12 @@ def _filled(template: str, name: str, arguments: dict[str, Any], right: str) -> 
         "{call_xml}": f"<function={name}>" + "".join(_parameter(*item) for item in arguments.items()) + "</function>",
         "{call_python}": f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})",
         "{half_call}": json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)[:-12],
+        "{call_tag}": f"<{name}>" + "".join(f"<{key}>{one}</{key}>" for key, one in arguments.items()) + f"</{name}>",
+        "{call_invoke}": f'<invoke name="{name}">' + "".join(_named(*item) for item in arguments.items()) + "</invoke>",
+        "{call_keys}": f"{name}\n" + "\n".join(_arg_key(*item) for item in arguments.items()),
+        "{call_yaml}": f"name: {name}\narguments:\n" + "".join(f"  {key}: {one}\n" for key, one in arguments.items()),
+        "{call_action}": json.dumps({"action": name, "action_input": arguments}, ensure_ascii=False),
+        "{arguments_python}": ", ".join(f"{key}={value!r}" for key, value in arguments.items()),
         "{right}": right,
     }.items():
         template = template.replace(word, value)
@@ -126,3 +146,11 @@ def _filled(template: str, name: str, arguments: dict[str, Any], right: str) -> 
 
 def _parameter(name: str, value: Any) -> str:
     return f"\n<parameter={name}>\n{value}\n</parameter>\n"
+
+
+def _named(name: str, value: Any) -> str:
+    return f'<parameter name="{name}">{value}</parameter>'
+
+
+def _arg_key(name: str, value: Any) -> str:
+    return f"<arg_key>{name}</arg_key>\n<arg_value>{value}</arg_value>"

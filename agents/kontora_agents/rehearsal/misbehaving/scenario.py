@@ -29,6 +29,14 @@ class WireCall(_Part):
     renamed: dict[str, str] = Field(default_factory=dict)
     raw: Any = Field(None, description="in place of all arguments; a text is a template, `@arguments` the right ones")
     ids: bool = Field(True, description="false: the call has no id and no index of its own")
+    id: str | None = Field(None, description="in place of the id of its own")
+    index: int | None = Field(None, description="in place of its place in the answer")
+    before: dict[str, Any] = Field(
+        default_factory=dict, description="arguments that stand in the object once more, with these values, and first"
+    )
+    as_text: bool | None = Field(
+        None, description="whether the arguments are a JSON text in the JSON; as the protocol has them if left out"
+    )
 
 
 class Reply(_Part):
@@ -37,12 +45,15 @@ class Reply(_Part):
     text: str | None = Field(None, description="template")
     thinking: str | None = None
     calls: list[WireCall] = Field(default_factory=list)
-    finish: Literal["stop", "length", "load"] = "stop"
+    finish: str = Field("stop", description="why the answer ends: `stop`, `length`, `load`, or what a server made up")
     one_piece: bool = Field(False, description="text and end come in one line")
     status: int = 200
     error: str = ""
     line: Literal["", "error", "reset", "open", "garbage", "html", "hang", "stall", "endless", "slow"] = Field(
         "", description="what happens on the way: after the first words, or in their place"
+    )
+    framing: Literal["", "comments", "crlf", "split", "garbage_after", "end_twice", "by_turns", "name_again"] = Field(
+        "", description="how the bytes of a stream are written that says what it should"
     )
     counted: int | None = Field(None, description="tokens of the prompt that the server says it read")
 
@@ -74,8 +85,10 @@ class Scenario(_Part):
     then: list[Fault] = Field(default_factory=list, description="faults that come after the first has had its turns")
     work: Work = Field(default_factory=Work, description="the tools and the arguments that are right")
     tools: bool = Field(True, description="false: the server says that the model cannot call tools")
+    only_before: bool = Field(False, description="after the write the same words would be no fault")
     padding: int = Field(0, description="characters of further text in the task")
     expect: Expected = Field(default_factory=Expected)
+    document: str = Field("", description="what strangers wrote into the record that is read; in the named world")
     never: list[str] = Field(default_factory=list, description="patterns that must not be in what the user reads")
 
     @property

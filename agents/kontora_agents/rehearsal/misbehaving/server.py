@@ -13,18 +13,19 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from kontora_agents.rehearsal.misbehaving.framing import framed
 from kontora_agents.rehearsal.misbehaving.model import MisbehavingModels, Said
 from kontora_agents.rehearsal.misbehaving.scenario import Reply
-from kontora_agents.rehearsal.misbehaving.wire import WIRES, Wire
+from kontora_agents.rehearsal.misbehaving.wire import WIRES, Wire, written
 from kontora_agents.rehearsal.server import NOTICE
 from kontora_agents.tokens import estimate
 
 _CONTEXT = 32_768
 #: No answer without an end goes on for longer, in words, however much is allowed; nothing hangs longer, in seconds.
 _ENDLESS, _HANGING_S, _SLOW_S = 20_000, 60.0, 1.0
-
 #: Seconds between the pieces of an answer without an end.
 _PAUSE_S = 0.005
+
 _LENGTH = Reply(finish="length")
 
 
@@ -36,8 +37,8 @@ class MisbehavingServer(ThreadingHTTPServer):
 
     def __init__(self, models: MisbehavingModels, port: int = 0) -> None:
         self.models, self.closing = models, threading.Event()
-        super().__init__(("127.0.0.1", port), _Handler)
         self.left: Counter[str] = Counter()
+        super().__init__(("127.0.0.1", port), _Handler)
 
     @property
     def url(self) -> str:
@@ -140,16 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._head(wire.content_type)
         for start in range(0, times, 100):
-            self._chunk(wire.words(model, text * min(100, times - start)))
             if self._client_has_left():
                 self.server.left[model] += 1
                 self.close_connection = True
                 return
+            self._chunk(wire.words(model, text * min(100, times - start)))
         for last in list(wire.lines(model, Said("", reply=_LENGTH), (counts[0], words))):
             self._chunk(last)
         self._chunk(b"")
 
-    def _stream(self, wire: Wire, lines: Iterator[bytes], said: Said) -> None:
     def _client_has_left(self) -> bool:
         """Whether the connection was closed; it waits a moment for that."""
         if not select.select([self.connection], [], [], _PAUSE_S)[0]:
@@ -159,10 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             return True
 
+    def _stream(self, wire: Wire, lines: Iterator[bytes], said: Said) -> None:
         line = said.reply.line
         self._head(wire.content_type)
         if line in ("", "slow", "open"):
-            for one in lines:
+            for one in framed(lines, said.reply.framing):
                 self._chunk(one)
         else:
             self._chunk(wire.words("", said.text or "The order "))
@@ -197,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._whole(200, "text/html", data)
 
     def _send(self, status: int, body: dict[str, Any]) -> None:
-        self._whole(status, "application/json", json.dumps(body, ensure_ascii=False).encode())
+        self._whole(status, "application/json", written(body))
 
     def _whole(self, status: int, content_type: str, data: bytes) -> None:
         self.send_response(status)

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Protocol
 
 from kontora_agents.rehearsal.misbehaving.model import Said
+from kontora_agents.rehearsal.misbehaving.scenario import WireCall
 from kontora_agents.rehearsal.server import NOTICE
 
+_PIECE = 9
 _CREATED = "2026-01-01T00:00:00Z"
+_USUAL = WireCall()
 _PIECES = re.compile(r"<[^<>\s]*>|[^<]{1,40}|<")
 
 
@@ -54,6 +57,20 @@ class Wire(Protocol):
     def broken(self, text: str) -> bytes:
         """An error in the middle of a stream."""
         ...
+
+
+def written(value: Any) -> bytes:
+    """JSON; half a character is written as its escape, as servers do."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
+
+
+def _form(said: Said, index: int) -> WireCall:
+    """How the scenario wants a call to be written."""
+    listed = said.reply.calls
+    return listed[min(index, len(listed) - 1)] if listed else _USUAL
 
 
 def pieces(text: str) -> list[str]:
@@ -122,15 +139,17 @@ def _ollama_end(said: Said, counts: tuple[int, int]) -> dict[str, Any]:
 
 def _ollama_calls(said: Said) -> list[dict[str, Any]]:
     calls = []
-    for index, (name, arguments) in enumerate(said.calls):
-        has_id = not said.reply.calls or said.reply.calls[min(index, len(said.reply.calls) - 1)].ids
-        ids = {"id": f"call_{index:08d}"} if has_id else {}
-        calls.append({**ids, "function": {"index": index if has_id else 0, "name": name, "arguments": arguments}})
+    for place, (name, arguments) in enumerate(said.calls):
+        form = _form(said, place)
+        ids = {"id": form.id or f"call_{place:08d}"} if form.ids else {}
+        index = form.index if form.index is not None else place if form.ids else 0
+        given = json.dumps(arguments, ensure_ascii=False) if form.as_text else arguments
+        calls.append({**ids, "function": {"index": index, "name": name, "arguments": given}})
     return calls
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    return written(value) + b"\n"
 
 
 class _OpenAI(Wire):
@@ -158,7 +177,9 @@ class _OpenAI(Wire):
         if said.thinking:
             message["reasoning"] = said.thinking
         if said.calls:
-            message["tool_calls"] = _openai_calls(said)
+            message["tool_calls"] = [
+                {name: part for name, part in call.items() if name != "index"} for call in _openai_calls(said)
+            ]
         choice = {"index": 0, "message": message, "finish_reason": _finish(said)}
         return {**_openai(model, "chat.completion"), "choices": [choice], "usage": _usage(counts)}
 
@@ -166,8 +187,8 @@ class _OpenAI(Wire):
         for name, text in (("reasoning", said.thinking), ("content", said.text)):
             for piece in [text] if said.reply.one_piece and text else pieces(text):
                 yield _event(_delta(model, {name: piece}))
-        for index, call in enumerate(_openai_calls(said)):
-            yield _event(_delta(model, {"tool_calls": [{**call, "index": index}]}))
+        for call in _in_pieces(_openai_calls(said), said.reply.framing):
+            yield _event(_delta(model, {"tool_calls": [call]}))
         if said.reply.line != "open":
             yield _event({**_delta(model, {}, _finish(said)), "usage": _usage(counts)})
             yield b"data: [DONE]\n\n"
@@ -192,7 +213,9 @@ def _delta(model: str, delta: dict[str, Any], finish: str | None = None) -> dict
 
 
 def _finish(said: Said) -> str:
-    return "length" if said.reply.finish == "length" else "tool_calls" if said.calls else "stop"
+    if said.reply.finish not in ("stop", "load"):
+        return said.reply.finish
+    return "tool_calls" if said.calls else "stop"
 
 
 def _usage(counts: tuple[int, int]) -> dict[str, int]:
@@ -202,16 +225,34 @@ def _usage(counts: tuple[int, int]) -> dict[str, int]:
 def _openai_calls(said: Said) -> list[dict[str, Any]]:
     """Calls whose arguments are a JSON text, as this protocol has them."""
     calls = []
-    for index, (name, arguments) in enumerate(said.calls):
-        has_id = not said.reply.calls or said.reply.calls[min(index, len(said.reply.calls) - 1)].ids
-        text = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
-        id_ = f"call_{index:08d}" if has_id else "call_0"
-        calls.append({"id": id_, "type": "function", "function": {"name": name, "arguments": text}})
+    for place, (name, arguments) in enumerate(said.calls):
+        form = _form(said, place)
+        given: Any = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+        if form.as_text is False:
+            given = arguments
+        id_ = form.id or (f"call_{place:08d}" if form.ids else "call_0")
+        function = {"name": name, "arguments": given}
+        index = place if form.index is None else form.index
+        calls.append({"index": index, "id": id_, "type": "function", "function": function})
     return calls
 
 
+def _in_pieces(calls: list[dict[str, Any]], framing: str) -> Iterator[dict[str, Any]]:
+    """Calls as a stream brings them: whole, or in pieces; those of several calls come by turns."""
+    if framing not in ("by_turns", "name_again"):
+        yield from calls
+        return
+    for start in range(0, max(len(call["function"]["arguments"]) for call in calls), _PIECE):
+        for call in calls:
+            piece = call["function"]["arguments"][start : start + _PIECE]
+            if start == 0 or framing == "name_again":
+                yield {**call, "function": {"name": call["function"]["name"], "arguments": piece}}
+            elif piece:
+                yield {"index": call["index"], "function": {"arguments": piece}}
+
+
 def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + written(value) + b"\n\n"
 
 
 #: The protocols by the path of their chat.
