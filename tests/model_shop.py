@@ -1,4 +1,7 @@
-"""A small Ollama server whose models a test lays out: licences, claims, what they answer, and how they are fetched."""
+"""A small model server whose models a test lays out: licences, claims, what they answer, and how they are fetched.
+
+It speaks Ollama's protocol, and OpenAI's below `/v1`.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,8 @@ def able(request: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     asked = request["messages"][-1]["content"]
     if request.get("tools"):
         return "", [call("stock_level", item="Q-417")]
+    if request.get("response_format"):  # told of the tool in writing
+        return json.dumps({"tool": "stock_level", "arguments": {"item": "Q-417"}}), []
     return ("heron-58" if "word of the day" in asked else "1, 2, 3"), []
 
 
@@ -86,6 +91,8 @@ class Shop:
     library: dict[str, Model] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     last: dict[str, Any] = field(default_factory=dict)
+    running: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str | None] = field(default_factory=set)
     url: str = ""
 
 
@@ -117,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         answers: dict[str, dict[str, Any]] = {
             "/api/tags": {"models": tags},
-            "/api/ps": {"models": []},
+            "/api/ps": {"models": self.shop.running},
+            "/v1/models": {"object": "list", "data": [{"id": name} for name in self.shop.models]},
             "/api/version": {"version": "0.33.0"},
         }
         self._send(200, [answers[self.path]])
@@ -135,12 +143,29 @@ class _Handler(BaseHTTPRequestHandler):
             facts = {"general.architecture": "qwen3", "qwen3.context_length": model.context}
             shown = {"capabilities": capabilities, "model_info": facts, "details": {"parameter_size": "8B"}}
             self._send(200, [shown | ({"license": model.licence} if model.licence else {})])
+        elif self.path == "/v1/chat/completions":
+            self.shop.keys.add(self.headers.get("authorization"))
+            self._complete(name, model, request)
         else:
             self.shop.last = request
             text, calls = model.answers(request)
             message = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
             counts = {"prompt_eval_count": 6000, "eval_count": 40, "done": True, "done_reason": "stop"}
             self._send(200, [{"model": name, "message": message, **counts}])
+
+    def _complete(self, name: str, model: Model, request: dict[str, Any]) -> None:
+        if request.get("tools") and not model.tools:
+            message = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+            self._send(400, [{"error": {"message": message, "type": "BadRequestError"}}])
+            return
+        text, made = model.answers(request)
+        calls = [{"id": f"call_{n}", "type": "function", "function": {**one["function"]}} for n, one in enumerate(made)]
+        for one in calls:
+            one["function"]["arguments"] = json.dumps(one["function"]["arguments"], ensure_ascii=False)
+        said = {"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}
+        choice = {"index": 0, "message": said, "finish_reason": "tool_calls" if calls else "stop"}
+        usage = {"prompt_tokens": 6000, "completion_tokens": 40}
+        self._send(200, [{"object": "chat.completion", "model": name, "choices": [choice], "usage": usage}])
 
     def _installed(self, name: str) -> Model | None:
         return self.shop.models.get(name) or self.shop.models.get(f"{name}:latest")

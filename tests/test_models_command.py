@@ -194,12 +194,66 @@ def test_a_bench_is_scored_by_what_was_done_and_kept_with_the_weights(kontora: T
         assert "in `kontora models bench` here" in own
 
 
-def test_what_is_no_ollama_is_said(kontora: Typed) -> None:
-    text = '[models.default]\nserver = "openai"\nurl = "http://127.0.0.1:9/v1"\nname = "m"\n'
+def test_a_probe_says_where_the_model_was_loaded(kontora: Typed) -> None:
+    with model_shop({"able:1b": Model()}) as shop:
+        loaded = {"name": "able:1b", "model": "able:1b", "size": 8 * 10**9, "size_vram": 6 * 10**9}
+        shop.running = [{**loaded, "context_length": 16384}]
+        said = kontora("models", "probe", "--url", shop.url)
+    assert said.exit_code == 0, said.stderr
+    assert "8 GB, 75% of it on a graphics card, for 16,384 tokens" in said.stdout
+
+
+def on_v1(kontora: Typed, url: str, more: str = "") -> None:
+    text = f'[models.default]\nserver = "openai"\nurl = "{url}/v1"\n{more}'
     (kontora.folder / "kontora.toml").write_text(text, encoding="utf-8")
-    said = kontora("models", "probe")
+
+
+def test_a_model_behind_another_server_is_probed_and_benched_too(
+    kontora: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", "k1")
+    with model_shop({"Qwen/Qwen3-8B": Model()}) as shop:
+        on_v1(kontora, shop.url, 'name = "Qwen/Qwen3-8B"\nkey = "env:SHOP_KEY"\n')
+        said = kontora("models", "probe", "--json")
+        assert said.exit_code == 0, said.stderr
+        found = said.document
+        assert (found["claims_tools"], found["calls_tools"], found["context_read"]) == (None, True, 6000)
+        assert (found["url"], found["server"], found["digest"]) == (f"{shop.url}/v1", "", "")
+        assert "it does not say" in kontora("models", "probe").stdout
+        assert shop.keys == {"Bearer k1"}
+        shop.models["Qwen/Qwen3-8B"].answers = clerk
+        done = kontora("models", "bench", "--json")
+        assert done.exit_code == 0, done.stderr
+        assert (done.document["passed"], done.document["model"]) == (16, "Qwen/Qwen3-8B")
+
+
+def test_a_server_that_takes_no_tools_is_told_of_them_in_writing(kontora: Typed) -> None:
+    with model_shop({"m": Model(tools=False), "n": Model()}) as shop:
+        said = kontora("models", "probe", "m", "--url", f"{shop.url}/v1", "--json")
+        assert said.exit_code == 0, said.stderr
+        assert said.document["calls_tools"] is False
+        assert "in writing, it asked for the right call" in said.document["tools_detail"]
+        said = kontora("models", "probe", "--url", f"{shop.url}/v1")
+        assert said.exit_code == 4
+        assert "serves: m, n." in said.stderr
+        del shop.models["m"]
+        assert kontora("models", "probe", "--url", f"{shop.url}/v1").exit_code == 0, "there is only one"
+
+
+def test_a_model_outside_of_the_house_is_not_tried_unless_it_may_be_asked(kontora: Typed) -> None:
+    said = kontora("models", "probe", "m", "--url", "https://models.example.com/v1")
+    assert said.exit_code != 0
+    assert "outside of the house" in said.stderr
+
+
+def test_what_only_ollama_does_is_said(kontora: Typed) -> None:
+    on_v1(kontora, "http://127.0.0.1:9", 'name = "m"\n')
+    said = kontora("models", "licence", "default")
     assert said.exit_code == 4
     assert "The server of 'default' is not Ollama." in said.stderr
+    said = kontora("models", "pull", "qwen3:8b", "--url", "http://127.0.0.1:9/v1")
+    assert said.exit_code == 4
+    assert "over Ollama only" in said.stderr
     (kontora.folder / "kontora.toml").write_text('[models.plays]\nserver = "rehearsal"\n', encoding="utf-8")
     assert "it plays scripts" in kontora("models", "bench", "plays").stderr
 

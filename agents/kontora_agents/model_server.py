@@ -31,6 +31,20 @@ class Pulled(Value):
     total: int = 0
 
 
+class Loaded(Value):
+    """A model as its server has it in memory now."""
+
+    gb: float = Field(description="memory that it takes, its cache included")
+    on_card: float = Field(description="share of it in the memory of a graphics card, from 0 to 1")
+    context: int | None = Field(None, description="tokens of prompt and answer that it is loaded for")
+
+    def in_words(self) -> str:
+        """The same for a person."""
+        place = {0.0: "none of it", 1.0: "all of it"}.get(self.on_card, f"{self.on_card:.0%} of it")
+        tokens = f", for {self.context:,} tokens" if self.context else ""
+        return f"{self.gb:g} GB, {place} on a graphics card{tokens}"
+
+
 class ModelServer:
     """An Ollama server, asked by code that is not asynchronous. Every method raises `ModelError`."""
 
@@ -61,6 +75,17 @@ class ModelServer:
             listed = client.list().models
         wanted = name if ":" in name else f"{name}:latest"
         return next((entry.digest or "" for entry in listed if entry.model in (name, wanted)), "")
+
+    def loaded(self, name: str) -> Loaded | None:
+        """Return how a model is loaded; None if it is not."""
+        with self._explained(), self._client() as client:
+            running = client.ps().models
+        wanted = name if ":" in name else f"{name}:latest"
+        for entry in running:
+            if (entry.model or entry.name) in (name, wanted) and entry.size:
+                share = min(1.0, int(entry.size_vram or 0) / int(entry.size))
+                return Loaded(gb=round(entry.size / 1e9, 1), on_card=round(share, 2), context=entry.context_length)
+        return None
 
     def licence_text(self, name: str) -> str:
         """Return the licence that an installed model carries; empty if it carries none."""

@@ -80,6 +80,10 @@ class OllamaModel:
         form = prompt_mode.answer_format(request.tools)
         return prompt_mode.read(await self._ask(prompt_mode.in_writing(request), info, turn, form), turn)
 
+    def writes(self, name: str) -> bool:
+        """Whether a model that was asked is told of its tools in writing: it cannot call any."""
+        return name in self._in_writing or not self._known[name].calls_tools
+
     async def warm(self, name: str) -> None:
         """Let the server load a model, in the context that most questions need. Raises `ModelError`."""
         info = await self.show(name)

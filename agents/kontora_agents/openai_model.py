@@ -96,6 +96,10 @@ class OpenAIModel:
         except ModelMissing:
             raise self._missing(request.model) from None
 
+    def writes(self, name: str) -> bool:
+        """Whether a model is told of its tools in writing: its server takes none."""
+        return self._writes or name in self._in_writing
+
     def _missing(self, name: str) -> ModelMissing:
         known, self._known = self._known or {}, None
         near = difflib.get_close_matches(name, known, 1, 0.4)

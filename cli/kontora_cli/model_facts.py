@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kontora_cli.failures import CONFIGURATION, OK, CliError
-from kontora_cli.model_server import Url, meant, room_gb
+from kontora_cli.machine_memory import Room
+from kontora_cli.machine_memory import room as room_here
+from kontora_cli.model_server import Url, meant
 from kontora_cli.opening import opened
 from kontora_cli.options import Home, Json
 from kontora_cli.output import facts, note, show, table
@@ -22,7 +24,12 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="As Ollama calls it,
 Context = Annotated[int, typer.Option("--context", min=1, help="Tokens of prompt and answer together.")]
 Memory = Annotated[
     float | None,
-    typer.Option("--memory", metavar="GB", min=0.1, help="Memory for the model; else four fifths of this machine's."),
+    typer.Option(
+        "--memory",
+        metavar="GB",
+        min=0.1,
+        help="Memory for the model; else that of the graphics card, or of the machine.",
+    ),
 ]
 
 #: Facts whose name in the catalogue is not what a person would say.
@@ -38,7 +45,7 @@ def show_model(
     name: Model, memory: Memory = None, context: Context = 8192, home: Home = None, as_json: Json = False
 ) -> int:
     """Show every fact about a model with its source and date, and whether it fits this machine."""
-    model, room = _find(name), memory or room_gb()
+    model, room = _find(name), memory or room_here().gb
     held = min(context, model.context.value)
     sizes = [(weights.name, weights.pull, model.memory_gb(weights, held)) for weights in model.quantisations]
     with opened(home) as house:
@@ -118,8 +125,8 @@ def recommend(
     from kontora_agents.catalogue.choosing import Wish
     from kontora_agents.catalogue.choosing import recommend as choose
 
-    room = memory or room_gb()
-    if not room:
+    here = Room(memory, "as you said") if memory else room_here()
+    if not here.gb:
         why = "The system does not say how much memory this machine has."
         raise CliError(
             CONFIGURATION, "memory_unknown", "Nothing can be recommended.", why, "kontora models recommend --memory 16"
@@ -128,10 +135,10 @@ def recommend(
         policy, own = house.settings.licences, house.model_records.own_scores()
     if use:
         policy = policy.model_copy(update={"use": use})
-    wish = Wish(memory_gb=room, task=task, language=language.lower(), context=context, policy=policy)
+    wish = Wish(memory_gb=here.gb, task=task, language=language.lower(), context=context, policy=policy)
     advice = choose(catalogue(), wish, own)
     show({"wish": wish.model_dump(mode="json"), **advice.model_dump(mode="json")}, _advised(advice), as_json=as_json)
-    note(f"For {room:g} GB{'' if memory else ' (four fifths of this machine; --memory says otherwise)'}.")
+    note(f"For {here.gb:g} GB{'' if memory else f' ({here.what}; --memory says otherwise)'}.")
     note("Measurements of others differ from machine to machine: kontora models bench tries a model on yours.")
     return OK
 

@@ -1,26 +1,33 @@
-"""Which model on which server a command is about, and what this machine has room for."""
+"""Which model on which server a command is about."""
 
 from __future__ import annotations
 
-import os
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 import typer
 
 from kontora_cli.failures import CONFIGURATION, CliError
 
 if TYPE_CHECKING:
+    from kontora_agents.ollama_model import OllamaModel
+    from kontora_agents.openai_model import OpenAIModel
     from kontora_worker.house import House
+    from kontora_worker.settings import ModelSettings
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="MODEL", help="A model of kontora.toml, or as Ollama calls it; else the default one."),
+    typer.Argument(metavar="MODEL", help="A model of kontora.toml, or as its server calls it; else the default one."),
 ]
 Url = Annotated[str | None, typer.Option("--url", help="The Ollama server; else that of the default model.")]
+AnyUrl = Annotated[
+    str | None,
+    typer.Option("--url", help="The model server, an OpenAI-compatible one with /v1; else that of the default model."),
+]
 
-#: The share of a machine's memory that a model may take: the rest is for everything else.
-_SHARE = 0.8
 _OLLAMA = "http://127.0.0.1:11434"
 
 
@@ -30,37 +37,33 @@ class Meant:
 
     name: str
     url: str
+    server: Literal["ollama", "openai"] = "ollama"
 
 
 def meant(house: House, name: str | None, url: str | None) -> Meant:
     """The model that somebody means. Raises `CliError` for a rehearsal, and for a server that is not Ollama."""
-    models = house.settings.models
-    settings = models.get(name or "default")
-    if settings is None or (url and not name):
-        default = models.get("default")
-        own = default.url if default and default.server == "ollama" else _OLLAMA
-        return Meant(name or "", (url or own).rstrip("/"))
-    if settings.server == "rehearsal":
-        if name is None:
-            return Meant("", (url or _OLLAMA).rstrip("/"))
-        what, why = f"{name!r} is not a language model.", "kontora.toml says that it is a rehearsal: it plays scripts."
-        raise CliError(CONFIGURATION, "rehearsal", what, why, "Name a model as Ollama calls it, e.g. qwen3:8b.")
-    if settings.server != "ollama" and not url:
+    found = _meant(house.settings.models, name, url, ("ollama",))
+    if found.server != "ollama":
         what = f"The server of {name or 'default'!r} is not Ollama."
         why = (
-            f"kontora.toml says that it is {settings.server}; models are fetched, compared and tried over Ollama only."
+            f"{found.url} is an OpenAI-compatible server; models are fetched and their licences read over Ollama only."
         )
         raise CliError(CONFIGURATION, "not_ollama", what, why, "Name an Ollama server with --url.")
-    return Meant(settings.name, (url or settings.url).rstrip("/"))
+    return found
 
 
 def one_model(house: House, name: str | None, url: str | None) -> Meant:
-    """The same, with a name: where none is meant, the first installed one that calls tools. Raises `ModelError`."""
+    """A model on any server, with a name: where none is meant, the first installed one that calls tools.
+
+    Raises `CliError`, `ModelError`.
+    """
     from kontora_agents.model_server import ModelServer
 
-    found = meant(house, name, url)
+    found = _meant(house.settings.models, name, url, ("ollama", "openai"))
     if found.name:
         return found
+    if found.server == "openai":
+        return _the_only_one(house, found)
     installed = ModelServer(found.url).models()
     first = next((model.name for model in installed if model.calls_tools), "")
     if not first and not installed:
@@ -69,10 +72,65 @@ def one_model(house: House, name: str | None, url: str | None) -> Meant:
     return Meant(first or installed[0].name, found.url)
 
 
-def room_gb() -> float:
-    """GB of this machine's memory that a model may take: four fifths of it; 0 where the system will not say."""
-    try:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0.0
-    return round(total / 1e9 * _SHARE, 1)
+def client_of(house: House, what: Meant) -> OllamaModel | OpenAIModel:
+    """A client for a server, which believes what the server says and not what earlier probes found.
+
+    Raises `ModelNotAllowed` for a model that is not asked from here, `SettingsInvalid` for a key that is not there.
+    """
+    from kontora_agents.ollama_model import OllamaModel
+
+    return OllamaModel(what.url) if what.server == "ollama" else _openai(house, what)
+
+
+def _openai(house: House, what: Meant) -> OpenAIModel:
+    from kontora_agents.openai_model import OpenAIModel
+    from kontora_worker.settings import read_secret
+
+    house.models.again(what.name, what.url)  # refuses what must not be asked: a model outside of the house, a licence
+    settings = _configured(house.settings.models, what.url)
+    key = read_secret(settings.key.get_secret_value()) if settings and settings.key else ""
+    return OpenAIModel(what.url, key=key, writes=bool(settings and settings.writes))
+
+
+def _the_only_one(house: House, found: Meant) -> Meant:
+    """The model of a server that does not say which of its models call tools."""
+
+    async def served() -> list[str]:
+        async with _openai(house, found) as client:
+            return list(await client.models())
+
+    names = asyncio.run(served())
+    if len(names) == 1:
+        return Meant(names[0], found.url, "openai")
+    what, why = "It is not said which model is meant.", f"{found.url} serves: {', '.join(names) or 'none'}."
+    next_ = f"kontora models probe {names[0] if names else 'NAME'} --url {found.url}"
+    raise CliError(CONFIGURATION, "no_model", what, why, next_)
+
+
+def _meant(models: Mapping[str, ModelSettings], name: str | None, url: str | None, protocols: tuple[str, ...]) -> Meant:
+    """The model that somebody means; where nothing says on which server, that of the default model, if it will do."""
+    settings = models.get(name or "default")
+    if settings is not None and settings.server == "rehearsal":
+        if name is not None:
+            what, why = (
+                f"{name!r} is not a language model.",
+                "kontora.toml says that it is a rehearsal: it plays scripts.",
+            )
+            raise CliError(CONFIGURATION, "rehearsal", what, why, "Name a model as Ollama calls it, e.g. qwen3:8b.")
+        settings = None
+    if settings is None or (url and not name):
+        default = models.get("default")
+        own = default.url if default and default.server in protocols else _OLLAMA
+        wanted, where = name or "", url or own
+    else:
+        wanted, where = settings.name, url or settings.url
+    where = where.rstrip("/")
+    configured = _configured(models, where)
+    openai = configured.server == "openai" if configured else urlsplit(where).path.endswith("/v1")
+    return Meant(wanted, where, "openai" if openai else "ollama")
+
+
+def _configured(models: Mapping[str, ModelSettings], url: str) -> ModelSettings | None:
+    """The settings of a server that kontora.toml knows."""
+    known = (one for one in models.values() if one.server != "rehearsal" and one.url.rstrip("/") == url)
+    return next(known, None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kontora_cli.failures import OK, RUN_FAILED
-from kontora_cli.model_server import Meant, Name, Url, meant, one_model
+from kontora_cli.model_server import AnyUrl, Meant, Name, Url, client_of, meant, one_model
 from kontora_cli.opening import opened
 from kontora_cli.options import Home, Json
 from kontora_cli.output import facts, fancy, note, show, table
@@ -19,6 +19,7 @@ from kontora_cli.output import facts, fancy, note, show, table
 if TYPE_CHECKING:
     from kontora_agents.model_server import Pulled
     from kontora_agents.trials.bench import Bench, Result
+    from kontora_worker.house import House
 
 
 def pull(
@@ -77,27 +78,28 @@ def _steps(pulled: Iterator[Pulled]) -> Iterator[str]:
             yield f"{percent} % of {step.total / 1e9:.2f} GB"
 
 
-def probe(name: Name = None, url: Url = None, home: Home = None, as_json: Json = False) -> int:
+def probe(name: Name = None, url: AnyUrl = None, home: Home = None, as_json: Json = False) -> int:
     """Try what a model claims: one real tool call, a long prompt, its speed. Workers believe what is found."""
     from kontora_agents.trials import probe as tried
 
     with opened(home) as house:
         what = one_model(house, name, url)
         note(f"Trying {what.name} at {what.url}; the first answer may take minutes while the model is loaded.")
-        found = asyncio.run(_with_client(what, lambda client: tried(client, what.url, what.name)))
-        found = found.model_copy(update={**_stamp(what), "server": _version(what.url)})
+        found = asyncio.run(_with_client(house, what, lambda client: tried(client, what.url, what.name)))
+        found = found.model_copy(update={**_stamp(what), **_of_ollama(what)})
         house.model_records.keep_probe(found)
     lines = facts(
         [
             ("model", f"{found.model} at {found.url}"),
             ("digest", found.digest),
-            ("server", f"Ollama {found.server}"),
-            ("says it calls tools", "yes" if found.claims_tools else "no"),
+            ("server", f"Ollama {found.server}" if found.server else "OpenAI-compatible"),
+            ("says it calls tools", {True: "yes", False: "no", None: "it does not say"}[found.claims_tools]),
             ("calls tools", f"{'yes' if found.calls_tools else 'no'}: {found.tools_detail}"),
-            ("context", found.context_claimed),
+            ("context", found.context_claimed or "it does not say"),
             ("long prompt", f"{found.context_read} tokens read. {found.context_detail}"),
             ("first answer", f"{found.load_s:g} s"),
             ("speed", f"about {found.tokens_per_s:g} tokens per second"),
+            ("loaded", found.loaded.in_words() if found.loaded else ""),
         ]
     )
     show(found.model_dump(mode="json"), lines, as_json=as_json)
@@ -107,7 +109,7 @@ def probe(name: Name = None, url: Url = None, home: Home = None, as_json: Json =
 def bench(
     name: Name = None,
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long one exercise may take.")] = 300,
-    url: Url = None,
+    url: AnyUrl = None,
     home: Home = None,
     as_json: Json = False,
 ) -> int:
@@ -119,7 +121,7 @@ def bench(
         what = one_model(house, name, url)
         note(f"Trying {what.name} at {what.url}: {len(exercises())} exercises, each up to {seconds:g} seconds.")
         done = asyncio.run(
-            _with_client(what, lambda client: worked(client, what.url, what.name, _told, seconds=seconds))
+            _with_client(house, what, lambda client: worked(client, what.url, what.name, _told, seconds=seconds))
         )
         done = done.model_copy(update=_stamp(what))
         earlier = [one for one in house.model_records.benches() if one.exercises == done.exercises]
@@ -150,23 +152,24 @@ def _score(done: Bench) -> str:
     )
 
 
-async def _with_client(what: Meant, work: Any) -> Any:
-    """Do something with a client of our own, as the server says it is: without what earlier probes found."""
-    from kontora_agents.ollama_model import OllamaModel
-
-    async with OllamaModel(what.url) as client:
+async def _with_client(house: House, what: Meant, work: Any) -> Any:
+    async with client_of(house, what) as client:
         return await work(client)
 
 
 def _stamp(what: Meant) -> dict[str, str]:
-    """When this is, and which weights it is about."""
+    """When this is, and which weights it is about, where the server says so."""
     from kontora_agents.model_server import ModelServer
 
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"digest": ModelServer(what.url).digest(what.name), "at": at}
+    return {"digest": ModelServer(what.url).digest(what.name) if what.server == "ollama" else "", "at": at}
 
 
-def _version(url: str) -> str:
+def _of_ollama(what: Meant) -> dict[str, Any]:
+    """What only Ollama says: its version, and where the model that was just asked is loaded."""
     from kontora_agents.model_server import ModelServer
 
-    return ModelServer(url).version()
+    if what.server != "ollama":
+        return {}
+    server = ModelServer(what.url)
+    return {"server": server.version(), "loaded": server.loaded(what.name)}

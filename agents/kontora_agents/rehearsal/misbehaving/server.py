@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not select.select([self.connection], [], [], _PAUSE_S)[0]:
             return False
         try:
-            return self.connection.recv(1, socket.MSG_PEEK) == b""
+            return not self.connection.recv(1, socket.MSG_PEEK)
         except ConnectionError:
             return True
 
