@@ -118,12 +118,12 @@ class OllamaModel:
         except ModelMissing:
             self._known.pop(request.model, None)
             raise
+        if answer.finish == "endless":
+            return with_estimates(answer, prompt)
         await self._check_cut(request.model, prompt, answer.prompt_tokens, options["num_ctx"])
         self._estimates.learn(request, answer.prompt_tokens)
         return answer
 
-        if answer.finish == "endless":
-            return with_estimates(answer, prompt)
     async def _installed(self) -> list[str]:
         """Return the names of installed models, or none if the server will not say: this only serves a hint."""
         try:

@@ -126,12 +126,12 @@ class OpenAIModel:
                     raise
                 self._quirks.add(quirk.name)
                 continue
+            if answer.finish == "endless":
+                return with_estimates(answer, estimated)
             self._check_cut(estimated, answer.prompt_tokens)
             self._estimates.learn(request, answer.prompt_tokens)
             return answer
         raise ModelError("The model server refused the request in every form.")
-            if answer.finish == "endless":
-                return with_estimates(answer, estimated)
 
     def _check_cut(self, estimated: int, counted: int) -> None:
         """Raise `ModelMisspoke` if the server read far less than was sent."""
