@@ -159,9 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, [{"error": {"message": message, "type": "BadRequestError"}}])
             return
         text, made = model.answers(request)
-        calls = [{"id": f"call_{n}", "type": "function", "function": {**one["function"]}} for n, one in enumerate(made)]
-        for one in calls:
-            one["function"]["arguments"] = json.dumps(one["function"]["arguments"], ensure_ascii=False)
+        calls = []
+        for number, wish in enumerate(made):
+            tool, arguments = wish["function"]["name"], json.dumps(wish["function"]["arguments"], ensure_ascii=False)
+            function = {"name": tool, "arguments": arguments}
+            calls.append({"id": f"call_{number}", "type": "function", "function": function})
         said = {"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}
         choice = {"index": 0, "message": said, "finish_reason": "tool_calls" if calls else "stop"}
         usage = {"prompt_tokens": 6000, "completion_tokens": 40}
