@@ -199,6 +199,8 @@ class Events:
         index = index if isinstance(index, int) else position
         id_, name = str(call.get("id") or ""), str(function.get("name") or "")
         here = self._by_index.get(index)
+        if here is None and self._calls and not (name or id_):  # what has neither goes on with the call before
+            here = self._calls[-1]
         if here is None or (name and here.name and (name != here.name or here.complete)):
             here = self._by_index[index] = _Pieces(id_)
             self._calls.append(here)

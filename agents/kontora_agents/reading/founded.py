@@ -26,6 +26,8 @@ _WORDS = {
     **dict.fromkeys(("ten", "десять", "десяти"), 10),
     **dict.fromkeys(("dozen", "twelve", "двенадцать", "двенадцати", "дюжина", "дюжину"), 12),
 }
+#: One word with a digit in it.
+_ID = re.compile(r"\S*\d\S*")
 _TERM = re.compile(
     r"(?<![\w.,])(\w+)[ \u00a0-](?:(?:calendar|full|календарн\w+|полн\w+)[ \u00a0])?"
     r"(?:(days?|дн\w*|день|сут\w*)|(weeks?|недел\w*)|(months?|месяц\w*))\b|\"[a-z_]*days[a-z_]*\": *\"?(\d+)",
@@ -69,8 +71,9 @@ def _unfounded(value: Any, schema: Schema, evidence: Sequence[str]) -> str:
         return "" if _is_founded_day(text, evidence) else text
     if re.fullmatch(r"-?\d+(?:\.\d+)?", text) and not _is_id(schema):
         return "" if _is_founded_number(text, evidence) else text
-    if text.isdecimal():  # an id: small ones would pass as a word
-        return "" if any(re.search(rf"(?<!\w){text}(?!\w)", one) for one in evidence) else text
+    if _ID.fullmatch(text):
+        word = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
+        return "" if any(word.search(one) for one in evidence) else text
     return ", ".join(dict.fromkeys(one.text for one in check(text, evidence)))
 
 

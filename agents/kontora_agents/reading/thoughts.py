@@ -16,11 +16,15 @@ _MARK = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
+#: The same channels where only their markers were taken out.
+_UNMARKED = re.compile(r"\A\s*analysis(.*?)assistantfinal", re.DOTALL)
 
 
 def without_thoughts(text: str) -> tuple[str, str]:
     """A text without its thoughts, and those. A lone closing mark ends a thought that began in the template; what has
     no closing mark is a thought to its end."""
+    if unmarked := _UNMARKED.match(text):
+        return text[unmarked.end() :].strip(), unmarked[1]
     said: list[str] = []
     thoughts: list[str] = []
     at, thinks = 0, False

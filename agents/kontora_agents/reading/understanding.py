@@ -15,7 +15,7 @@ from kontora_agents.reading.founded import unfounded
 from kontora_agents.reading.languages import Language
 from kontora_agents.reading.schema import options, resolve
 from kontora_agents.reading.text_calls import is_quotation, text_calls, without_tokens
-from kontora_agents.reading.undone import reads_as_done, waits_for_a_person
+from kontora_agents.reading.undone import is_a_record, reads_as_done, waits_for_a_person
 from kontora_agents.reading.verdicts import Fault, fault_of, is_endless
 from kontora_agents.seams import ModelAnswer, Repair, ToolCall, ToolSpec, call_id
 
@@ -87,7 +87,7 @@ def understand(answer: ModelAnswer, turn: int, task: Task) -> Understood:
 
 def _is_undone(text: str, task: Task) -> bool:
     """Whether an answer stands in the place of a write that was not made."""
-    if task.wrote == "nothing" and waits_for_a_person(text, task.asked):
+    if task.wrote == "nothing" and (waits_for_a_person(text, task.asked) or is_a_record(text, task.given())):
         return True
     return task.wrote in ("nothing", "failed") and reads_as_done(text, task.writing)
 

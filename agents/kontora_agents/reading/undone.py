@@ -5,6 +5,7 @@ A tool says when something is written. Where none has said so, words of the mode
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 
@@ -63,6 +64,17 @@ def reads_as_done(text: str, writing: Collection[str]) -> bool:
         return True
     about = _about(writing)
     return any(_MADE.search(one) and about.search(one) for one in _SENTENCE.split(_MODAL.sub("", text)))
+
+
+def is_a_record(text: str, told: str) -> bool:
+    """Whether a text is a JSON object, and nobody asked for one: a record that was never written looks like that."""
+    body = text.strip().removeprefix("```json").strip("`").strip()
+    if not (body.startswith("{") and body.endswith("}")) or "json" in told.casefold():
+        return False
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def waits_for_a_person(text: str, asked: str) -> bool:
