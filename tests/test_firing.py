@@ -9,12 +9,13 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from kontora_workflows.cron import ScheduleInvalid
 from kontora_workflows.definition import SchedulePolicy
 from kontora_workflows.firing import Firing
-from kontora_workflows.ledger.run import Failure
+from kontora_workflows.ledger.run import Failure, NewRun
 from kontora_workflows.ledger.schedules import Schedule
 from kontora_workflows.loader import load_workflow
-from kontora_workflows.scheduling import add_schedule, keep_file_schedules, resume_schedule
+from kontora_workflows.scheduling import add_schedule, coming, keep_file_schedules, resume_schedule, times_between
 from kontora_workflows.sweeper import Sweeper
 
 from tests.office import Office, OneDoor, Pigeonhole, office
@@ -194,6 +195,30 @@ def test_one_fire_waits_for_the_run_before_it(here: Office) -> None:
     assert len(here.ledger.schedules.last_runs(found.id)) == 2
 
 
+def test_a_fire_that_waits_does_so_as_long_as_its_schedule_is_paused(here: Office) -> None:
+    now = hour_now(here)
+    found = at(here, schedule(here, overlap="queue_one", catch_up="all"), now - HOUR)
+    firing(here).fire(now + 1000)
+    here.ledger.schedules.pause(found.id, by="anna")
+    end_runs(here)
+    firing(here).fire(now + 2000)
+    assert outcomes(here, found) == [(now - HOUR, "run"), (now, "queued")]
+    resume_schedule(here.ledger, found.id)
+    firing(here).fire(now + 3000)
+    assert outcomes(here, found) == [(now - HOUR, "run"), (now, "run")]
+
+
+def test_a_schedule_that_is_forgotten_while_a_fire_waits_keeps_nobody_from_their_work(here: Office) -> None:
+    now = hour_now(here)
+    found = at(here, schedule(here, overlap="queue_one", catch_up="all"), now - HOUR)
+    firing(here).fire(now + 1000)
+    here.ledger.schedules.remove(found.id)
+    end_runs(here, "failed")
+    firing(here).fire(now + 2000)
+    (alert,) = here.ledger.alerts.last()
+    assert (alert.kind, alert.workflow) == ("run_failed", "notes")
+
+
 def test_a_fire_cancels_the_run_before_it(here: Office) -> None:
     now = hour_now(here)
     found = at(here, schedule(here, overlap="cancel_running"), now)
@@ -250,6 +275,42 @@ def test_a_fire_by_hand_and_a_backfill_never_repeat_a_fire(here: Office) -> None
     end_runs(here)
     assert firing(here).run_now(found)
     assert len(here.ledger.schedules.last_runs(found.id)) == 5
+
+
+def test_a_backfill_leaves_what_is_to_come_to_the_schedule(here: Office) -> None:
+    found = schedule(here)
+    now = hour_now(here) + MINUTE
+    instant = datetime.fromtimestamp(now / 1000, UTC)
+    times = times_between(found, instant - timedelta(hours=2), instant + timedelta(days=2), now)
+    assert times == [now - MINUTE - HOUR, now - MINUTE]
+
+
+def test_who_fires_by_hand_does_not_wait_for_the_jitter(here: Office) -> None:
+    found = schedule(here, jitter="10h")
+    assert firing(here).run_now(found)
+    (run,) = here.ledger.schedules.last_runs(found.id)
+    assert run.due_at == run.created_at
+
+
+def test_what_comes_next_keeps_to_the_days_of_the_schedule_and_to_its_pause(here: Office) -> None:
+    found = schedule(here, "0 2 * * *", start="2199-12-30", end="2199-12-31")
+    assert len(coming(found, hour_now(here), 5)) == 2
+    assert coming(here.ledger.schedules.pause(found.id, by="anna"), hour_now(here), 5) == []
+
+
+def test_a_schedule_that_would_end_before_it_begins_is_refused(here: Office) -> None:
+    with pytest.raises(ScheduleInvalid, match="2026-01-01, is before its first, 2027-01-01"):
+        schedule(here, start="2027-01-01", end="2026-01-01")
+
+
+def test_one_schedule_that_cannot_be_fired_keeps_no_other_from_firing(here: Office) -> None:
+    now = hour_now(here)
+    hurt, fine = at(here, schedule(here), now), at(here, schedule(here, "0 */1 * * *"), now)
+    run = firing(here)._prepared(hurt, SchedulePolicy(), now)
+    assert isinstance(run, NewRun)
+    here.ledger.runs.create(run)  # its fire is not on record, so that there would be a second one
+    firing(here).fire(now + 1000)
+    assert (outcomes(here, hurt), outcomes(here, fine)) == ([], [(now, "run")])
 
 
 # --- alerts -------------------------------------------------------------------------------------------------------
@@ -313,6 +374,19 @@ def test_a_policy_that_changes_in_a_file_changes_the_schedule_in_place(here: Off
         assert one.policy["overlap"] == overlap
     keep_file_schedules(here.ledger, [], all_files=True)
     assert here.ledger.schedules.all() == []
+
+
+def test_a_change_in_a_file_loses_no_fire_that_is_due(here: Office) -> None:
+    text = HEAD + "schedules: [{cron: '0 * * * *', timezone: UTC, overlap: %s}]\nsteps: [{id: a, call: book.people}]"
+    now = hour_now(here)
+    for overlap in ("skip", "allow"):
+        keep_file_schedules(here.ledger, [load_workflow(text % overlap, source="test.yaml")], all_files=True)
+        (one,) = here.ledger.schedules.all()
+        if overlap == "skip":
+            at(here, one, now - HOUR)  # nobody was there
+    assert one.next_at == now - HOUR
+    firing(here).fire(now - MINUTE)
+    assert outcomes(here, one) == [(now - HOUR, "run")]
 
 
 def test_of_many_missed_fires_those_before_the_last_day_are_recorded(here: Office) -> None:

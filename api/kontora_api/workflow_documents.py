@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from kontora_workflows.catalog import SHIPPED, Broken
-from kontora_workflows.cron import next_fires
-from kontora_workflows.definition import SchedulePolicy, Workflow, definition_hash
-from kontora_workflows.firing import bounds
+from kontora_workflows.definition import Workflow, definition_hash
 from kontora_workflows.inputs import inputs_schema
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.loader import Loaded, Problem
+from kontora_workflows.scheduling import coming
 from pydantic import Field
 
 from kontora_api.documents import API, Document, Instant, RunSummary, ScheduleDocument
@@ -149,13 +148,10 @@ class WholeSchedule(ScheduleDocument):
     def whole(cls, ledger: Ledger, schedule_id: str) -> WholeSchedule:
         """Describe a schedule and its fires. Raises `UnknownSchedule`."""
         found = ledger.schedules.get(schedule_id)
-        policy = SchedulePolicy.model_validate(found.policy)
-        first, last = bounds(policy, found.timezone)
-        coming = next_fires(found.cron, found.timezone, max(ledger.database.now(), first - 1), 5)
         return cls.model_validate(
             {
                 **found.__dict__,
-                "next": [at for at in coming if at < last] if found.enabled else [],
+                "next": coming(found, ledger.database.now(), 5),
                 "last_fires": ledger.fires.last(schedule_id),
                 "last_runs": [RunSummary.of(run) for run in ledger.schedules.last_runs(schedule_id)],
             }

@@ -14,6 +14,7 @@ from kontora_cli.output import clock, facts, instant, note, show, table
 
 if TYPE_CHECKING:
     from kontora_workflows.definition import SchedulePolicy
+    from kontora_workflows.ledger.schedules import Schedule
 
 app = typer.Typer(help="Let workflows run by themselves.", no_args_is_help=True)
 
@@ -58,7 +59,7 @@ def add(
             origin="cli",
             principal=principal(),
         )
-    said = f"{found.id} {'is added' if new else 'was there already'}; it fires next at {clock(found.next_at)}."
+    said = f"{found.id} {'is added' if new else 'was there already, and has this policy now'}; {_next(found)}."
     show(ScheduleDocument.of(found).model_dump(mode="json"), said, as_json=as_json)
     return OK
 
@@ -106,13 +107,13 @@ def next_(
     as_json: Json = False,
 ) -> int:
     """Show the next logical times of a schedule."""
-    from kontora_workflows.cron import next_fires
+    from kontora_workflows.scheduling import coming
 
     with opened(home) as house:
         one = house.ledger.schedules.get(schedule_id)
-        fires = next_fires(one.cron, one.timezone, house.ledger.database.now(), count)
+        fires = coming(one, house.ledger.database.now(), count)
     lines = [f"{clock(fire)}  (here; the schedule is in {one.timezone})" for fire in fires]
-    show({"next": [instant(fire) for fire in fires]}, lines, as_json=as_json)
+    show({"next": [instant(fire) for fire in fires]}, lines or f"{one.id}: {_next(one)}.", as_json=as_json)
     return OK
 
 
@@ -158,7 +159,7 @@ def resume(schedule_id: ScheduleId, home: Home = None, as_json: Json = False) ->
 
     with opened(home) as house:
         found = resume_schedule(house.ledger, schedule_id)
-    said = f"{found.id} fires next at {clock(found.next_at)}."
+    said = f"{found.id}: {_next(found)}."
     show(ScheduleDocument.of(found).model_dump(mode="json"), said, as_json=as_json)
     return OK
 
@@ -186,16 +187,25 @@ def backfill(
     home: Home = None,
     as_json: Json = False,
 ) -> int:
-    """Start a run for every logical time between two instants that has none. Never a second one."""
+    """Start a run for every logical time between two instants that has come and has none. Never a second one."""
     from kontora_workflows.scheduling import times_between
 
     with opened(home) as house:
         schedule = house.ledger.schedules.get(schedule_id)
-        times = times_between(schedule, first.astimezone(), last.astimezone())
+        times = times_between(schedule, first.astimezone(), last.astimezone(), house.ledger.database.now())
         note(f"{len(times)} logical times")
         started = house.sweeper.firing.backfill(schedule, times)
     show({"fires": len(times), "started": started}, f"{started} runs are queued.", as_json=as_json)
     return OK
+
+
+def _next(schedule: Schedule) -> str:
+    """When a schedule fires next, in words."""
+    if not schedule.enabled:
+        return "it is paused: nothing fires until it is resumed"
+    return (
+        f"it fires next at {clock(schedule.next_at)}" if schedule.next_at else "it fires no more: its last day is over"
+    )
 
 
 def _policy(**asked: str | None) -> SchedulePolicy:

@@ -44,6 +44,12 @@ def time_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def check_days(first: date | None, last: date | None) -> None:
+    """Raise `ScheduleInvalid` if a schedule would end before it begins."""
+    if first is not None and last is not None and last < first:
+        raise ScheduleInvalid(f"Its last day, {last}, is before its first, {first}", "Change the places of the two")
+
+
 def fires(cron: str, timezone: str, after_ms: int) -> Iterator[int]:
     """Yield the instants after one at which `cron` comes true, in milliseconds since 1970 UTC.
 

@@ -64,7 +64,7 @@ class Firing:
                 self._fire_together(ready)
             except DBAPIError:  # one of them hurts the others
                 for one in ready:
-                    self._fire(one)
+                    self._fire_alone(one)
         for id_ in self.ledger.fires.schedules_with_queued():
             self._release(id_)
         self._look_after(now)
@@ -101,6 +101,13 @@ class Firing:
             done = {(schedule, at) for schedule, at, _ in ids}
             for one in moved:
                 self._rest(connection, one, done)
+
+    def _fire_alone(self, one: _Ready) -> None:
+        """Fire one schedule; what it trips over must not keep the others from firing."""
+        try:
+            self._fire(one)
+        except DBAPIError as error:
+            log.error("schedule %s (%s) cannot fire: %s", one.schedule.id, one.schedule.workflow, error.orig)
 
     def _fire(self, one: _Ready) -> None:
         """Fire one schedule, unless another process moved it on."""
@@ -144,7 +151,8 @@ class Firing:
         if open_ and policy.overlap in ("skip", "queue_one"):
             return fires.record(connection, schedule.id, logical_at, "skipped", reason=f"run {open_[0]} is still open")
         if isinstance(run, str):
-            self._alert(connection, "not_started", schedule, logical_at, f"{schedule.workflow} did not start: {run}")
+            said = f"{schedule.workflow} did not start: {run}"
+            self._alert(connection, "not_started", schedule.id, schedule.workflow, logical_at, said)
             return fires.record(connection, schedule.id, logical_at, "failed", reason=run)
         if not fires.record(connection, schedule.id, logical_at, "run"):
             return False
@@ -156,14 +164,15 @@ class Firing:
 
     def _miss(self, connection: Connection, schedule: Schedule, logical_at: int, why: str) -> None:
         if self.ledger.fires.record(connection, schedule.id, logical_at, "missed", reason=why) and why == _TOO_LATE:
-            self._alert(connection, "missed", schedule, logical_at, f"{schedule.workflow} was not started in time.")
+            said = f"{schedule.workflow} was not started in time."
+            self._alert(connection, "missed", schedule.id, schedule.workflow, logical_at, said)
 
     # --- by hand -------------------------------------------------------------------------------------------------
 
     def run_now(self, schedule: Schedule) -> bool:
-        """Fire a schedule now, outside its cadence. False if its policy skipped it."""
+        """Fire a schedule now, outside its cadence and without jitter. False if its policy skipped it."""
         now = self.ledger.database.now()
-        policy = SchedulePolicy.model_validate(schedule.policy)
+        policy = SchedulePolicy.model_validate(schedule.policy).model_copy(update={"jitter": None})
         run = self._prepared(schedule, policy, now)
         with self.ledger.database.write("schedule.run_now") as connection:
             return self.start_in(connection, schedule, policy, now, run)
@@ -192,33 +201,36 @@ class Firing:
                 return
             run = self._prepared(schedule, policy, at)
             if isinstance(run, str):
-                self._alert(connection, "not_started", schedule, at, f"{schedule.workflow} did not start: {run}")
+                said = f"{schedule.workflow} did not start: {run}"
+                self._alert(connection, "not_started", schedule_id, schedule.workflow, at, said)
                 self.ledger.fires.fail(connection, schedule_id, at, run)
                 return
             created = self.ledger.runs.create_in(connection, run)
             self.ledger.fires.run_of(connection, schedule_id, at, created.id)
 
     def _look_after(self, now: int) -> None:
-        """Raise alerts for runs that ended badly, or that have not ended when they were expected."""
-        fires = self.ledger.fires.to_look_at(now)
-        schedules = {one.id: one for one in self.ledger.schedules.all()} if fires else {}
-        for fire in fires:
-            schedule, rests = schedules.get(fire.schedule_id), fire.state in AT_REST
+        """Raise alerts for runs that ended badly, or that have not ended when they were expected.
+
+        Also for those of a schedule that was forgotten meanwhile: whoever changes it in its file waits for them still.
+        """
+        for fire in self.ledger.fires.to_look_at(now):
+            rests, workflow = fire.state in AT_REST, str(fire.workflow)
             with self.ledger.database.write("fire.settled") as connection:
                 if rests:
                     self.ledger.fires.settle(connection, fire)
-                if schedule is None or fire.state in ("succeeded", "cancelled"):
+                if fire.state in ("succeeded", "cancelled"):
                     continue
                 kind: AlertKind = "run_failed" if rests else "never_came"
                 how = f"ended as {fire.state}" if rests else f"has not ended yet (it is {fire.state})"
-                said = f"{schedule.workflow} {how}: kontora runs show {fire.run_id}"
-                self._alert(connection, kind, schedule, fire.logical_at, said, fire.run_id)
+                said = f"{workflow} {how}: kontora runs show {fire.run_id}"
+                self._alert(connection, kind, fire.schedule_id, workflow, fire.logical_at, said, fire.run_id)
 
     def _alert(
         self,
         connection: Connection,
         kind: AlertKind,
-        schedule: Schedule,
+        schedule_id: str,
+        workflow: str,
         logical_at: int,
         message: str,
         run_id: str | None = None,
@@ -226,9 +238,9 @@ class Firing:
         self.ledger.alerts.raise_in(
             connection,
             kind,
-            schedule_id=schedule.id,
+            schedule_id=schedule_id,
             logical_at=logical_at,
-            workflow=schedule.workflow,
+            workflow=workflow,
             message=message,
             run_id=run_id,
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Any, Literal
 
-from kontora_workflows.cron import fires, next_fires, time_zone
+from kontora_workflows.cron import check_days, fires, next_fires, time_zone
 from kontora_workflows.definition import SchedulePolicy, Workflow
 from kontora_workflows.firing import bounds
 from kontora_workflows.inputs import resolve_inputs
@@ -36,6 +36,7 @@ def add_schedule(
     """
     resolve_inputs(workflow, given, today=datetime.now(time_zone(timezone)).date())
     policy = policy or SchedulePolicy()
+    check_days(policy.start, policy.end)
     return ledger.schedules.add(
         workflow.name,
         cron,
@@ -56,6 +57,15 @@ def next_at(cron: str, timezone: str, policy: SchedulePolicy, now: int) -> int |
     return fire if fire < last else None
 
 
+def coming(schedule: Schedule, now: int, count: int) -> list[int]:
+    """The next logical times of a schedule after `now`, `count` at most; none while it is paused."""
+    if not schedule.enabled:
+        return []
+    first, last = bounds(SchedulePolicy.model_validate(schedule.policy), schedule.timezone)
+    after = max(now, first - 1000)
+    return list(takewhile(lambda at: at < last, islice(fires(schedule.cron, schedule.timezone, after), count)))
+
+
 def resume_schedule(ledger: Ledger, schedule_id: str) -> Schedule:
     """Let a paused schedule fire again; what it would have fired meanwhile is not made up for."""
     found = ledger.schedules.get(schedule_id)
@@ -69,9 +79,12 @@ class TooMany(ValueError):
     """More fires would be made up for than anybody means."""
 
 
-def times_between(schedule: Schedule, first: datetime, last: datetime) -> list[int]:
-    """The logical times of a schedule from `first` to `last`, both included. Raises `TooMany`, `ScheduleInvalid`."""
-    until = int(last.timestamp() * 1000)
+def times_between(schedule: Schedule, first: datetime, last: datetime, now: int) -> list[int]:
+    """The logical times of a schedule from `first` to `last`, both included, that have come by `now`.
+
+    Those to come are its own to fire. Raises `TooMany`, `ScheduleInvalid`.
+    """
+    until = min(int(last.timestamp() * 1000), now)
     after = int(first.timestamp() * 1000) - 1
     found = list(islice(takewhile(lambda at: at <= until, fires(schedule.cron, schedule.timezone, after)), MOST + 1))
     if len(found) > MOST:

@@ -122,9 +122,9 @@ class Backfilled(Document):
     responses=problems("unknown_schedule", "too_many_fires"),
 )
 def backfill(schedule_id: ScheduleId, body: Backfill, house: TheHouse, ledger: TheLedger) -> Backfilled:
-    """Start a run for every logical time between two instants that has none. Never a second one."""
+    """Start a run for every logical time between two instants that has come and has none. Never a second one."""
     schedule = ledger.schedules.get(schedule_id)
-    times = times_between(schedule, body.first, body.last)
+    times = times_between(schedule, body.first, body.last, ledger.database.now())
     return Backfilled(fires=len(times), started=house.sweeper.firing.backfill(schedule, times))
 
 

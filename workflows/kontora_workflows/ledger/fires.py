@@ -20,7 +20,7 @@ FireOutcome = Literal["run", "queued", "skipped", "missed", "failed"]
 
 @dataclass(frozen=True)
 class Fire:
-    """One logical time of a schedule, in milliseconds since 1970 UTC, and the state of its run if it got one."""
+    """One logical time of a schedule, in milliseconds since 1970 UTC; `state` and `workflow` are its run's, if any."""
 
     schedule_id: str
     logical_at: int
@@ -28,13 +28,14 @@ class Fire:
     run_id: str | None
     reason: str | None
     state: str | None
+    workflow: str | None
 
 
 def _fire(row: Any) -> Fire:
-    return Fire(row.schedule_id, row.logical_at, row.outcome, row.run_id, row.reason, row.state)
+    return Fire(**row._mapping)
 
 
-_QUERY = select(F.schedule_id, F.logical_at, F.outcome, F.run_id, F.reason, R.state).join_from(
+_QUERY = select(F.schedule_id, F.logical_at, F.outcome, F.run_id, F.reason, R.state, R.workflow).join_from(
     tables.fires, tables.runs, F.run_id == R.id, isouter=True
 )
 
@@ -105,11 +106,12 @@ class Fires:
         return connection.execute(query.order_by(F.logical_at).limit(1)).scalar()
 
     def schedules_with_queued(self) -> list[str]:
-        """Schedules of which a fire waits."""
+        """Schedules of which a fire waits, and that are neither paused nor forgotten."""
+        schedules = tables.schedules.c
+        query = select(F.schedule_id).join_from(tables.fires, tables.schedules, schedules.id == F.schedule_id)
+        query = query.where(F.open, F.outcome == "queued", schedules.enabled).distinct()
         with self._database.read() as connection:
-            return list(
-                connection.execute(select(F.schedule_id).where(F.open, F.outcome == "queued").distinct()).scalars()
-            )
+            return list(connection.execute(query).scalars())
 
     def to_look_at(self, now: int, limit: int = 1000) -> list[Fire]:
         """Fires whose run came to rest since it was last looked at, or is later than its schedule expects."""

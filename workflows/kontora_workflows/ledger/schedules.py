@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, select, update
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
@@ -72,13 +72,15 @@ class Schedules:
         """Store a schedule, the same one once; its policy may change. Returns it and whether it is new."""
         same = {"workflow": workflow, "cron": cron, "timezone": timezone, "inputs": canonical(inputs)}
         row = {"id": f"sch_{ULID()}", "enabled": True, "origin": origin, "principal": principal}
-        changing = {"policy": canonical(policy), "expect_ms": expect_ms, "next_at": next_at}
+        changing: dict[str, Any] = {"policy": canonical(policy), "expect_ms": expect_ms, "next_at": next_at}
         try:
             with self._database.write() as connection:
                 connection.execute(tables.schedules.insert().values(**same, **row, **changing, created_at=Now()))
             return self.get(row["id"]), True  # type: ignore[arg-type]
         except IntegrityError:
             known = [S[name] == value for name, value in same.items()]
+            # What is due and was not fired yet is still fired, or said to be missed.
+            changing["next_at"] = case((S.next_at <= Now(), S.next_at), else_=next_at)
             with self._database.write("schedule.changed") as connection:
                 connection.execute(
                     update(tables.schedules).where(*known, S.policy != changing["policy"]).values(**changing)
