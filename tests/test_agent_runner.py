@@ -39,6 +39,10 @@ SCRIPT = {
     "adder": [LOOK_UP, TOTAL, TOTAL],
     "endless": [LOOK_UP] * 20,
     "speechless": [LOOK_UP],
+    "searching": [
+        *({"calls": [{"tool": "erp_stock", "arguments": {"product": f"{letter}{letter}"}}]} for letter in "PQRSTU"),
+        {"say": "None of them is known."},
+    ],
 }
 
 
@@ -169,6 +173,22 @@ def test_a_limit_ends_the_work_before_calls_that_nobody_would_read(
     assert (outcome.ended, outcome.turns, outcome.tool_calls) == ("limit", turns, calls)
     assert len(door.made) == calls
     assert door.limits == [(turns, next(iter(limits)))]
+
+
+class Strict(MemorySeams):
+    """A system that knows none of what it is asked for."""
+
+    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
+        self.made.append((turn, position, call.name))
+        return ToolAnswer(content=f"Invalid: there is no product {call.arguments['product']}.", is_error=True)
+
+
+def test_what_a_system_refuses_is_no_correction_and_ends_at_a_limit(server: RehearsalServer) -> None:
+    outcome = run(server, "searching", Strict({}))
+    assert (outcome.ended, outcome.text, outcome.turns) == ("answered", "None of them is known.", 7)
+    door = Strict({})
+    outcome = run(server, "searching", door, limits={"turns": 4})
+    assert (outcome.ended, len(door.made), door.limits) == ("limit", 3, [(4, "turns")])
 
 
 def test_a_false_figure_is_asked_about_once_and_can_be_corrected(server: RehearsalServer) -> None:

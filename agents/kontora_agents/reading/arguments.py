@@ -9,7 +9,17 @@ from typing import Any
 
 from kontora_agents.reading.schema import Schema, fits, options, resolve
 from kontora_agents.reading.unclear import Unclear
-from kontora_agents.reading.values import NOTHING, decoded, is_plain, read_value, takes_only_parts, wanted
+from kontora_agents.reading.values import (
+    NOTHING,
+    decoded,
+    is_one,
+    is_plain,
+    read_value,
+    takes_a_list,
+    takes_no_list,
+    takes_only_parts,
+    wanted,
+)
 from kontora_agents.seams import Repair, ToolSpec
 
 #: Under these names models put all arguments into a further object.
@@ -143,6 +153,7 @@ class _Reader:
             if inner is not None:
                 self._changed(where, value, inner, "the value stood in a text, as JSON")
                 value = inner
+        value = self._one_or_many(value, schema, where)
         if isinstance(value, dict) and schema.get("properties"):
             return self.object(value, schema, f"{where}.")
         if isinstance(value, list) and isinstance(schema.get("items"), dict):
@@ -153,6 +164,19 @@ class _Reader:
         if found is not value:
             self._changed(where, value, found, "it has one reading in the form that the tool asks for")
         return found
+
+    def _one_or_many(self, value: Any, schema: Schema, where: str) -> Any:
+        """A value out of a list of one where no list is asked for; the only item of a list where one is."""
+        if isinstance(value, list):
+            if len(value) != 1 or isinstance(value[0], list) or not takes_no_list(schema):
+                return value
+            read, why = value[0], "it stood alone in a list, and one value is asked for"
+        elif takes_a_list(schema) and is_one(value):
+            read, why = [value], "a list is asked for, and it can only be its one item"
+        else:
+            return value
+        self._changed(where, value, read, why)
+        return read
 
     def _changed(self, where: str, before: Any, after: Any, why: str) -> None:
         path = f"{self._tool}.{where}" if where else self._tool

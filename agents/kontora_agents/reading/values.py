@@ -20,6 +20,7 @@ _PLACEHOLDER = re.compile(
     r"|(?:ваш\w*|вставьте|укажите)[-_ ](?:id|идентификатор|номер|имя|код|сумм\w|дат\w)(?: \w+)?",
     re.IGNORECASE,
 )
+_ONE = re.compile(r"[^\s,;|&+\[\](){}<>'\"]+")
 #: With one of these words a schema asks for more than can be seen at a glance.
 _BOUNDED = frozenset({*BOUNDS, "minLength", "maxLength", "pattern", "const", "allOf", "$ref"})
 
@@ -57,6 +58,21 @@ def takes_only_parts(schema: Schema) -> bool:
     """Whether a schema asks for a list or an object."""
     kinds = _kinds(schema)
     return bool(kinds) and kinds <= {"array", "object"}
+
+
+def takes_a_list(schema: Schema) -> bool:
+    """Whether a schema asks for a list and nothing else."""
+    return _kinds(schema) == {"array"}
+
+
+def takes_no_list(schema: Schema) -> bool:
+    """Whether a schema surely asks for something else than a list."""
+    return bool(kinds := _kinds(schema)) and kinds.isdisjoint({"array", "any"})
+
+
+def is_one(value: Any) -> bool:
+    """Whether a value can only be one item of a list: a text with blanks or commas in it may hold several."""
+    return _ONE.fullmatch(value) is not None if isinstance(value, str) else value is not None
 
 
 def decoded(text: str) -> list[Any] | dict[str, Any] | None:
