@@ -28,21 +28,13 @@ from tests.two_models import TwoModelOffice, flow, two_models
 TEXT = """\
 Work on this data:
 
-{
- "language": "en",
- "office": "Bonn"
-}
+{"language": "en", "office": "Bonn"}
 
 This was looked up for it, and nothing else can be:
 
 book.contacts {}
 
-[
- {
-  "email": "anna@example.org",
-  "name": "Anna"
- }
-]
+[{"email": "anna@example.org", "name": "Anna"}]
 
 Write the whole answer from what stands here, in the language of the task."""
 

@@ -14,6 +14,8 @@ from kontora_agents.task import render_task
 
 _LOOKED_UP = "This was looked up for it, and nothing else can be:"
 _NOTHING = "Nothing was looked up for it, and nothing can be."
+#: What is longer is broken up, in characters.
+_LINE = 400
 _LAST = "Write the whole answer from what stands here, in the language of the task."
 
 
@@ -28,7 +30,7 @@ class LookedUp:
 
 def render_question(data: dict[str, Any], looked_up: Sequence[LookedUp]) -> str:
     """The text of a question: the task, what every call gave, and that there is no more. Written to be read."""
-    parts = [render_task(data, indent=1), _LOOKED_UP if looked_up else _NOTHING]
+    parts = [render_task(data, _json), _LOOKED_UP if looked_up else _NOTHING]
     for one in looked_up:
         parts += [f"{one.tool} {json.dumps(one.arguments, ensure_ascii=False)}", _json(one.result)]
     return "\n\n".join([*parts, _LAST])
@@ -51,5 +53,12 @@ class OneQuestion:
         return understood.text
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1)
+def _json(value: Any, margin: str = "") -> str:
+    """JSON for people: what fits into a line stands in one, so that a record can be read, and blacked out, as one."""
+    flat, inner = json.dumps(value, ensure_ascii=False), f"{margin} "
+    if len(flat) <= _LINE or not isinstance(value, dict | list):
+        return flat
+    if isinstance(value, dict):
+        lines = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_json(one, inner)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    return "[\n" + ",\n".join(f"{inner}{_json(one, inner)}" for one in value) + f"\n{margin}]"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 _LEAD = "Work on this data:"
 
 
-def render_task(data: dict[str, Any], *, indent: int | None = None) -> str:
-    """Return the task message for `data`, which holds plain JSON values (money as strings)."""
-    return f"{_LEAD}\n\n{json.dumps(data, ensure_ascii=False, indent=indent)}"
+def render_task(data: dict[str, Any], write: Callable[[Any], str] = partial(json.dumps, ensure_ascii=False)) -> str:
+    """Return the task message for `data`, which holds plain JSON values (money as strings), as `write` writes JSON."""
+    return f"{_LEAD}\n\n{write(data)}"
 
 
 def parse_task(text: str, *, more: bool = False) -> dict[str, Any]:

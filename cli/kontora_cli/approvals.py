@@ -137,8 +137,7 @@ def _described(one: Approval) -> str:
     pairs = [
         ("approval", one.id),
         ("state", one.state),
-        *(where(one) if one.tool == ESCALATION else [("call", f"{one.tool} on {one.instance}")]),
-        ("title", one.title),
+        *(where(one) if one.tool == ESCALATION else _call(one)),
         ("look at", one.instructions),
         ("run", one.run_id),
         ("asked", clock(one.requested_at)),
@@ -153,6 +152,10 @@ def _described(one: Approval) -> str:
         return f"{headline(one)}\n\n{facts(pairs)}\n\n{whole(one)}{_next(one)}"
     arguments = json.dumps(one.arguments, ensure_ascii=False, indent=2) if one.arguments is not None else "(erased)"
     return f"{facts(pairs)}\n\narguments\n{arguments}{_next(one)}"
+
+
+def _call(one: Approval) -> list[tuple[str, str]]:
+    return [("call", f"{one.tool} on {one.instance}"), ("title", one.title)]
 
 
 def _next(one: Approval) -> str:

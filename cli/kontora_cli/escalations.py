@@ -27,12 +27,13 @@ def headline(one: Approval) -> str:
 
 
 def where(one: Approval) -> list[tuple[str, Any]]:
-    """The model, its server and its zone."""
+    """The model, its server and its zone, and what the text would go there for."""
     known: Mapping[str, Any] = one.arguments or {}
     return [
         ("model", f"{seen(known['model'])}, [models.{one.instance}] in kontora.toml" if known else one.instance),
         ("server", seen(known.get("server", ""))),
         ("zone", known.get("zone")),
+        ("because", seen(one.title).partition(", because ")[2]),
     ]
 
 
