@@ -21,6 +21,7 @@ from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.approvals import AlreadyDecided, Request, SamePerson
 from kontora_workflows.ledger.chain import digest
 from kontora_workflows.ledger.entries import LeaseLost
+from kontora_workflows.ledger.open_writes import unknown_writes
 from kontora_workflows.ledger.run import AT_REST, ENDED, Claim, Failure, NewRun
 from kontora_workflows.ledger.runs import KeyReused, NotResumable
 from kontora_workflows.retrying import NotRetryable, retry_run
@@ -149,13 +150,21 @@ class LedgerStates(RuleBasedStateMachine):
     @rule(data=st.data(), step=st.sampled_from("ab"))
     def retry_from(self, data: st.DataObject, step: str) -> None:
         line = self._line(data)
-        if line.parent or (step == "b" and "a" not in line.finished):
+        if line.parent or (step == "b" and "a" not in line.finished) or not self._known_how_it_ended(line):
             with pytest.raises(NotRetryable):
                 retry_run(self.ledger, line.id, step, by="Anna")
             return
         new = self._new(retry_run(self.ledger, line.id, step, by="Anna").id)
         if step == "b":
             new.head_seq, new.finished = 2, {"a"}
+
+    def _known_how_it_ended(self, line: Line) -> bool:
+        """Whether a run and its children are over, and it is known how each write ended (or it was given up)."""
+        family = [line, *(one for one in self.book.runs.values() if one.parent == line.id)]
+        if any(one.state not in ENDED for one in family):
+            return False
+        left = [one.id for one in family if one.state != "cancelled"]
+        return not any(unknown_writes(self.ledger.entries.of_run(id_)) for id_ in left)
 
     # --- working -----------------------------------------------------------------------------------------------------
 

@@ -298,6 +298,15 @@ def test_what_is_no_bundle_is_not_verified(broken: bytes, found: Auditor) -> Non
     assert found.verify()[0] == 2
 
 
+@pytest.mark.parametrize("byte", [6, 8])
+def test_a_bundle_that_asks_for_another_kind_of_archive_is_not_verified(byte: int, found: Auditor) -> None:
+    whole = bytearray(found.bundle.read_bytes())
+    whole[whole.index(b"PK\x01\x02") + byte] = 0x65  # the version needed to open it, or that it is encrypted
+    found.bundle.write_bytes(whole)
+    code, said = found.verify()
+    assert (code, said.startswith("error: ")) == (2, True)
+
+
 @pytest.mark.parametrize("change", [drop_list, nonsense])
 def test_a_bundle_with_a_list_that_is_none_is_not_verified(
     change: Callable[[dict[str, bytes]], None], found: Auditor

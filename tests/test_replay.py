@@ -8,13 +8,16 @@ import pytest
 from kontora_agents.autogen_runner import AutogenRunner
 from kontora_workflows.engine.replay import Replayed, replay
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.run import Run
+from kontora_workflows.ledger.erasure import Erasure
+from kontora_workflows.ledger.person import Person
+from kontora_workflows.ledger.run import Failure, Run
 from kontora_workflows.retrying import NotRetryable, retry_run
 from kontora_workflows.tool_calls import tool_calls
 from sqlalchemy import update
 
 from tests.office import Office, OneDoor, office
 from tests.test_engine import AGENT, CLERK, EACH, HEAD, READING, WRITING
+from tests.test_engine_stops import SHOUT
 
 FULL = (
     AGENT
@@ -125,6 +128,70 @@ steps:
         new = here.work_until_rest(retry_run(here.ledger, run.id, "report", by="boss"))
         (artifact,) = here.ledger.artifacts.of_run(new.id)
         assert b"list_notes" in here.ledger.artifacts.content(artifact.id)
+
+
+def test_a_run_that_goes_on_is_not_retried_beside_itself(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = here.work_until_rest(here.start(WRITING))
+        with pytest.raises(NotRetryable, match="is waiting and still goes on"):
+            retry_run(here.ledger, run.id, "remember", by="boss")
+        here.ledger.runs.request_cancel(run.id, by="boss")
+        assert retry_run(here.ledger, run.id, "remember", by="boss").retry_of == run.id
+
+
+def test_a_write_of_which_nobody_knows_is_not_made_by_a_retry(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        here.notebook.down = 1
+        run = here.work_until_rest(here.start(SHOUT))
+        (approval,), _ = here.ledger.approvals.page(state="pending")
+        here.ledger.approvals.decide(approval.id, "approved", by="boss")
+        assert here.work_until_rest(run).state == "needs_review"
+        with pytest.raises(NotRetryable, match="waits for you"):
+            retry_run(here.ledger, run.id, "shout", by="boss")
+        here.ledger.runs.end_idle(run.id, "failed", Failure("poison", "It broke off."), by="sweeper")
+        with pytest.raises(NotRetryable, match="Nobody knows whether shout"):
+            retry_run(here.ledger, run.id, "shout", by="boss")
+
+
+def test_a_loop_with_an_item_that_waits_for_a_person_is_not_retried(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = here.work_until_rest(here.start(EACH))
+        first, second = here.ledger.runs.children(run.id)
+        here.ledger.runs.end_idle(first.id, "failed", Failure("x", "It ended."), by="test")
+        set_state(here, second.id, "needs_review")
+        here.ledger.runs.end_idle(run.id, "failed", Failure("x", "It ended."), by="test")
+        with pytest.raises(NotRetryable, match=second.id):
+            retry_run(here.ledger, run.id, "greet", by="boss")
+
+
+def test_a_retry_has_the_deadline_of_its_workflow(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        old = done(here, READING.replace("inputs:", "deadline: 1h\ninputs:"))
+        new = retry_run(here.ledger, old.id, "nobody", by="boss")
+        assert new.deadline_at == new.due_at + 3_600_000
+
+
+def test_a_run_whose_inputs_were_erased_is_neither_replayed_nor_retried(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = here.work_until_rest(here.start(READING, about="Anna Meier"))
+        erasure = Erasure(here.ledger, Person(["Anna Meier"]))
+        erasure.erase(erasure.search(), by="boss")
+        (found,) = replayed(here, here.ledger.runs.get(run.id))
+        assert (found.at, found.same) == ("inputs", False)
+        with pytest.raises(NotRetryable, match="erased"):
+            retry_run(here.ledger, run.id, "notes", by="boss")
+
+
+def test_a_run_that_was_cancelled_with_its_loop_replays_to_where_it_stood(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = here.work_until_rest(here.start(EACH))
+        here.ledger.runs.request_cancel(run.id, by="boss")
+        assert all(one.same for one in replayed(here, here.ledger.runs.get(run.id)))
+
+
+def set_state(here: Office, run_id: str, state: str) -> None:
+    with here.ledger.database.write() as connection:
+        connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(state=state))
 
 
 @pytest.mark.parametrize(("step", "words"), [("nbody", "Did you mean 'nobody'?"), ("nobody", "'notes', before")])

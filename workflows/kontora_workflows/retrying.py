@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from kontora_workflows.definition import Workflow
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.chain import Entry
+from kontora_workflows.ledger.open_writes import unknown_writes
 from kontora_workflows.ledger.run import NewRun, Run
 from kontora_workflows.references import nearest
 
@@ -21,12 +22,13 @@ class NotRetryable(Exception):
 def retry_run(ledger: Ledger, run_id: str, step: str, *, by: str) -> Run:
     """Start a run like `run_id` that begins at `step`; results before it are taken over, each with its source.
 
-    What the old run wrote stays written: a write after `step` is asked for anew.
-    Raises `UnknownRun`, `NotRetryable`.
+    What the old run wrote stays written: a write after `step` is asked for anew. So the old run has to be over, and
+    known how its writes ended. Raises `UnknownRun`, `NotRetryable`.
     """
     old = ledger.runs.get(run_id)
     workflow = Workflow.model_validate_json(ledger.runs.definition(old.definition_hash))
     taken = _before(ledger, old, [one.id for one in workflow.steps], step)
+    _refuse_unfinished(ledger, old)
     new = NewRun(
         workflow=old.workflow,
         definition_hash=old.definition_hash,
@@ -35,6 +37,7 @@ def retry_run(ledger: Ledger, run_id: str, step: str, *, by: str) -> Run:
         principal=by,
         trigger="retry",
         bindings=old.bindings,
+        deadline_ms=int(workflow.deadline.total_seconds() * 1000) if workflow.deadline else None,
         retry_of=old.id,
     )
     with ledger.database.write("run.retried") as connection:
@@ -63,6 +66,28 @@ def _before(ledger: Ledger, run: Run, steps: list[str], step: str) -> list[Entry
         outcome = done.data.get("outcome")
         taken += [entry for entry in entries if entry.seq == outcome] + [done]
     return taken
+
+
+def _refuse_unfinished(ledger: Ledger, run: Run) -> None:
+    """Raise `NotRetryable` where the old run, or an item of its loops, may still do what the new one would do."""
+    if run.erased:
+        raise NotRetryable(f"The inputs of run {run.id} were erased: no run can begin with them.")
+    for one in ledger.runs.family(run.id):
+        if one.state == "needs_review":
+            raise NotRetryable(
+                f"Run {one.id} waits for you (needs_review): a write may have been done, and would be done again. "
+                f"`kontora runs show {one.id}` says what to settle; or give it up: `kontora runs cancel {one.id}`."
+            )
+        if not one.ended:
+            raise NotRetryable(
+                f"Run {one.id} is {one.state} and still goes on: both would do the same. Let it end, or stop it: "
+                f"`kontora runs cancel {run.id}`."
+            )
+        if one.state != "cancelled" and (unknown := unknown_writes(ledger.entries.of_run(one.id))):
+            raise NotRetryable(
+                f"Nobody knows whether {unknown[0]} of run {one.id} was done, and it would be done again. "
+                f"`kontora runs resume {one.id}` looks it up, or asks you."
+            )
 
 
 def _take(ledger: Ledger, connection: Connection, run_id: str, entry: Entry, outcomes: dict[int, int]) -> Entry:

@@ -63,6 +63,9 @@ def replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run_id: str) -> li
 
 
 def _replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run: Run) -> Replayed:
+    if run.erased:
+        why = "The inputs of the run were erased: there is nothing to replay it with."
+        return Replayed(run.id, run.item_key, run.state, 0, "inputs", why)
     journal = _DryJournal(ledger, run)
     workflow = Workflow.model_validate_json(ledger.runs.definition(run.definition_hash))
     loop = asyncio.Runner()
@@ -81,8 +84,10 @@ def _replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run: Run) -> Repl
     except Wait:
         return found()
     except StepFailed as error:
-        then = (run.error or {}).get("code")
-        same = then == error.failure.code
+        then, now = (run.error or {}).get("code"), error.failure.code
+        # A run that was stopped, or stands, had not come to this yet.
+        short = run.state not in ("succeeded", "failed") and now not in ("nondeterministic", "erased")
+        same = short or then == now
         return found() if same else found("the end", f"The replay fails ({error.failure.message}), the run did not so.")
     finally:
         execution.close()

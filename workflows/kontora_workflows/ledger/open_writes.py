@@ -21,3 +21,9 @@ def open_writes(entries: Iterable[Entry]) -> list[Entry]:
         elif entry.kind in CLOSING:
             found.pop(entry.key, None)
     return list(found.values())
+
+
+def unknown_writes(entries: Iterable[Entry]) -> list[str]:
+    """The keys of writes of which it was recorded that nobody knows how they ended, and that nobody settled since."""
+    last = {entry.key: entry.kind for entry in entries if entry.kind in CLOSING}
+    return [str(key) for key, kind in last.items() if kind == "tool.unknown"]

@@ -304,7 +304,7 @@ def check_bundle(path: str, trusted: bytes | None = None) -> Verdict:
     try:
         with zipfile.ZipFile(path) as bundle:
             return _checked(bundle, trusted)
-    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"The bundle cannot be read: {error}.") from None
 
 
