@@ -33,8 +33,8 @@ INK = {"tool": "book_add_note", "arguments": {"text": "buy ink"}}
 SHOUT = {"tool": "book_shout", "arguments": {"text": "fire"}}
 
 
-def script(*turns: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"workflow": "notes", "agents": {"clerk": [*({"calls": turn} for turn in turns), {"say": "Done."}]}}
+def script(*turns: list[dict[str, Any]], say: str = "Done.") -> dict[str, Any]:
+    return {"workflow": "notes", "agents": {"clerk": [*({"calls": turn} for turn in turns), {"say": say}]}}
 
 
 def finish(here: Office, decision: Literal["approved", "rejected"] = "approved") -> Run:
@@ -63,7 +63,7 @@ def test_a_write_that_was_done_is_not_made_again(ledger_url: str, turns: list[li
 
 
 def test_a_write_that_a_person_said_no_to_is_not_asked_for_again(ledger_url: str) -> None:
-    with office(ledger_url, script([INK], [INK])) as here:
+    with office(ledger_url, script([INK], [INK], say="Nothing was written.")) as here:
         run = finish(here, "rejected")
         assert here.notebook.notes == {}
         assert outcomes(here, run) == ["denied", "denied"]
@@ -92,7 +92,7 @@ def test_a_read_is_answered_from_the_ledger_until_something_is_written(ledger_ur
 
 
 def test_what_failed_may_be_tried_again(ledger_url: str) -> None:
-    with office(ledger_url, script([LIST], [LIST])) as here:
+    with office(ledger_url, script([LIST], [LIST], say="There are no notes.")) as here:
         here.notebook.down = 1
         run = finish(here)
         assert outcomes(here, run) == ["failed", "ok"]
