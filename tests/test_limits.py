@@ -97,6 +97,10 @@ def test_a_run_that_was_recorded_without_its_limit_replays_to_the_same(ledger_ur
         here.ledger.entries = WithoutLimits(here.ledger.database)
         assert limit_of(here, run) == []
         assert ended(here, run)["turns"] == 2
+    with office(ledger_url, PAIR_SCRIPT) as here:
+        run = here.work_until_rest(here.start(PAIR.replace("by: checker", "by: checker, speeches: 3")))
+        here.ledger.entries = WithoutLimits(here.ledger.database)
+        assert ended(here, run, "letter")["ended"] == "limit"
 
 
 def test_a_slow_system_uses_the_time_up(ledger_url: str) -> None:
@@ -202,5 +206,7 @@ def test_speeches_that_run_out_before_the_word_is_said_are_a_limit(ledger_url: s
     ]
     with office(ledger_url, PAIR_SCRIPT) as here:
         for change, how in ends:
-            result = ended(here, here.work_until_rest(here.start(change(PAIR))), "letter")
+            run = here.work_until_rest(here.start(change(PAIR)))
+            result = ended(here, run, "letter")
             assert (result["ended"], result["text"]) == (how, "Dear Anna, dear Борис")
+            assert limit_of(here, run) == (["speeches"] if how == "limit" else [])

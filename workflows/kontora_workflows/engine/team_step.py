@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any, Literal
 
 from kontora_agents.definition import AgentDefinition
@@ -23,11 +24,12 @@ from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import ChosenModel, Models
 from kontora_workflows.engine.pulse import Pulse
 from kontora_workflows.engine.questions import Questions
+from kontora_workflows.engine.signals import Stop
 
 #: Contributions after which a team that has said nothing about it ends.
 _SPEECHES = 12
-#: Where the model sits that picks who speaks next; no agent can be called so.
-_CHOOSER = "_chooser"
+#: Where the model sits that picks who speaks next, and what is about no single member; no agent can be called so.
+_CHOOSER, _ALL = "_chooser", "_team"
 #: The name of that model in a rehearsal script, after the id of the step.
 _SELECTOR = "selector"
 
@@ -52,8 +54,16 @@ class Crew:
             outcome = loop.run(runner.run_team(team, render_task(data), lambda: [given, *self._evidence()]))
         except TurnLeft:
             raise self._stopped() from None
+        if outcome.ended == "limit":
+            self._note_speeches()
         check_figures(self._step.id, outcome.agent, self._workflow.agents[outcome.agent], outcome)
         return {**json.loads(outcome.model_dump_json()), "server": self._servers[outcome.agent]}
+
+    def _note_speeches(self) -> None:
+        """Record that the speeches ran out, if no other limit ended the work. Runs of before replay without it."""
+        if not any((entry.key or "").startswith(f"{self._step.id}/") for entry in self._journal.all("limit.reached")):
+            with suppress(Stop):
+                self._journal.note("limit.reached", f"{self._step.id}/{_ALL}", {"limit": "speeches"})
 
     def _evidence(self) -> list[str]:
         return [*self._questions.answers, *(text for desk in self._desks.values() for text in desk.evidence)]
