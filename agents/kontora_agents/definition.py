@@ -37,8 +37,7 @@ class AgentDefinition(BaseModel):
         "flag", description="what happens to figures of the answer that no tool result and no part of the task holds"
     )
     derivations: list[Derivation] = Field(
-        list(DERIVATIONS),
-        description="what may follow from these; a figure that follows otherwise counts as held by none",
+        list(DERIVATIONS), description="in which ways a figure of the answer may follow from what the agent was given"
     )
     model: str | None = Field(None, description="name of a model in kontora.toml; the default model if left out")
     escalation: Escalation | None = Field(
