@@ -16,6 +16,8 @@ from kontora_workflows.ledger.chain import Entry
 
 #: Writes whose repetition under the same key cannot make a second record.
 _REPEATABLE = ("native_key", "unique_reference", "same_transaction")
+#: What to look at before a yes in a run that is older than a restored backup.
+_RESTORED = "The ledger was restored from a backup: this may have been done already. Look before you say yes. "
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Gate:
 
         Raises `Wait` while a person decides, `NeedsReview` when nobody can tell whether it was done, `LeaseLost`.
         """
-        write = self._as_edited(write)
+        verdict = self._judged(self._as_edited(write))
+        return self._after_restore(verdict) if verdict.do == "make" else verdict
+
+    def _judged(self, write: Prepared) -> Verdict:
         intent, ended = (self._journal.recorded(kind, write.call.key) for kind in ("tool.intended", "tool.outcome"))
         if intent is None or "instance" not in intent.data:  # never wanted, or refused before anybody was asked
             return self._first(write)
@@ -137,9 +142,28 @@ class Gate:
             untrusted=call.untrusted,
             expires_in_ms=call.expires_in_ms,
             people=call.people,
-            instructions=call.instructions,
+            instructions=f"{_RESTORED if self._journal.run.restored_at else ''}{call.instructions}".strip(),
         )
         self._journal.ledger.approvals.request(self._journal.head, self._journal.run.root_id, request)
+
+    def _after_restore(self, verdict: Verdict) -> Verdict:
+        """A write that may be made, unless it was made after the backup from which the ledger was restored.
+
+        Its intent is recorded. It is looked up, or a person is asked, if nobody has looked since. Raises `NeedsReview`.
+        """
+        write, key, restored_at = verdict.write, verdict.write.call.key, self._journal.run.restored_at
+        settled = self._journal.recorded("tool.settled", key)
+        if restored_at is None or settled is not None or write.tool.mark.idempotency in _REPEATABLE:
+            return verdict
+        found = self.found(write)
+        if found is not None:
+            return Verdict("done", write, result=found)
+        asked = self._journal.recorded("approval.requested", key)
+        if write.tool.mark.lookup is None and (asked is None or asked.at < restored_at):
+            raise self.unknown(
+                write, "the ledger was restored from a backup, and what was done after that is not in it"
+            )
+        return verdict
 
     # --- after a try that did not say how it ended ---------------------------------------------------------------
 
