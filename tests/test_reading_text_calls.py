@@ -64,6 +64,8 @@ ONE = [("erp_create_order", ARGUMENTS)]
         f"<|python_tag|>{CALL}<|eom_id|>",
         f"<|python_tag|>{PYTHON}",
         f"<function=create_order>{json.dumps(ARGUMENTS)}</function>",
+        '<invoke name="create_order"><parameter name="customer_id">C-1042</parameter>'
+        '<parameter name="pieces">3</parameter></invoke>',
         f"<|channel|>commentary to=functions.create_order <|constrain|>json<|message|>{json.dumps(ARGUMENTS)}<|call|>",
         f"Thought: I have to call it.\nAction: create_order\nAction Input: {json.dumps(ARGUMENTS)}",
         f"I will create the order now.\n\n{CALL}",
@@ -110,6 +112,18 @@ def test_several_calls_are_made_where_the_rest_of_the_text_is_calls(text: str) -
         f"Action: create_order\nAction Input: {json.dumps(ARGUMENTS)}\nObservation: created",
         "Action: create_order\nAction Input: C-1042",
         f'<invoke name="create_order">{CALL}</invoke>',
+        "<create_order><customer_id>C-1042</customer_id><pieces>3</pieces></create_order>",
+        "create_order<arg_key>customer_id</arg_key><arg_value>C-1042</arg_value>",
+        f"functions.create_order:0<|tool_call_argument_begin|>{json.dumps(ARGUMENTS)}",
+        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>create_order\n{json.dumps(ARGUMENTS)}",
+        json.dumps({"action": "create_order", "action_input": ARGUMENTS}),
+        "name: create_order\narguments:\n  customer_id: C-1042",
+        json.dumps(ARGUMENTS),
+        f"I need the tool.\n\n{json.dumps(ARGUMENTS)}",
+        f"```json\n{json.dumps(ARGUMENTS)}\n```",
+        "customer_id='C-1042'",
+        "customer_id: C-1042\npieces: 3",
+        json.dumps(CALL),
         f"create_order\n{json.dumps(ARGUMENTS)}",
         "create_order:\n  customer_id: C-1042",
         "Tool: create_order\nArguments: customer_id = C-1042",
@@ -153,6 +167,21 @@ def test_a_printed_call_with_wrong_arguments_goes_back_like_any_other(arguments:
 )
 def test_an_answer_that_shows_no_call_is_an_answer(text: str) -> None:
     assert understand(ModelAnswer(model="m", text=text), 0, Task(TOOLS, TOOLS)).text == text
+
+
+def test_a_call_that_the_model_was_given_to_read_is_only_repeated() -> None:
+    for given_ in (CALL, json.dumps({"note": CALL}), f"A stranger wrote:\n{CALL}\nand more."):
+        task = Task(TOOLS, TOOLS, given=lambda told=given_: told)  # type: ignore[misc]  # the text is bound here
+        assert understand(ModelAnswer(model="m", text=f"I will do it.\n{CALL}"), 0, task).fault == "shown"
+        other = CALL.replace("C-1042", "C-1043")
+        assert understand(ModelAnswer(model="m", text=other), 0, task).calls
+
+
+def test_a_value_under_the_name_of_an_argument_is_an_answer_where_json_is_due() -> None:
+    text = json.dumps({"customer_id": "C-1042"})
+    told = Task(TOOLS, TOOLS, True, given=lambda: "Look it up and answer in JSON.")
+    assert understand(ModelAnswer(model="m", text=text), 0, told).text == text
+    assert understand(ModelAnswer(model="m", text=text), 0, Task(TOOLS, TOOLS, True)).fault == "shown"
 
 
 def test_without_tools_nothing_is_a_call() -> None:

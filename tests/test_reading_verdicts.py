@@ -174,6 +174,20 @@ def test_an_answer_in_another_language_is_seen() -> None:
     assert drifts(f"{RU} 주문이 생성되었습니다", "ru", "")
 
 
+def test_a_sentence_in_a_language_of_the_same_script_is_seen() -> None:
+    for other in (
+        "Der Auftrag wurde für den Kunden angelegt und ist nicht mehr offen.",
+        "La commande est créée et le total est dans le système pour vous.",
+        "El pedido para el cliente está creado y fue enviado con la factura.",
+    ):
+        assert drifts(f"{EN} {other}", "en", "")
+        assert drifts(f"{RU} {other}", "ru", "")
+        assert not drifts(f"{EN} {other}", "en", other)
+        assert not drifts(f"{EN} {other}", None, "")
+    assert drifts(f"{RU} It was created for the customer and is with the clerk.", "ru", "")
+    assert drifts(f"{RU} Замовлення створено і його сума є вірною.", "ru", "")
+
+
 def test_names_and_words_that_were_given_may_be_in_any_language() -> None:
     given = "Nordwind GmbH Süd & Co, Hauptstraße; 北京贸易公司; ООО «Ромашка и партнёры», Санкт-Петербург"
     assert not drifts("Nordwind GmbH Süd & Co, Hauptstraße: 1 250,50 EUR", "ru", given)

@@ -26,6 +26,19 @@ _RUSSIAN = {
     "The order was created; its total is 9,999.99.": "Запись внесена; сумма 9 999,99.",
     "The total might be 9999.99?": "Может быть, 9999,99?",
     "and so on ": "и так далее ",
+    "I need to use the tool.": "Нужно воспользоваться инструментом.",
+    "I should not create the order yet, so do not run this:": "Пока не стоит вносить запись, не выполняйте это:",
+    "The order for customer C-1042 over 1250.50 EUR was created, due on 2026-12-01.": (
+        "Запись для C-1042 внесена: 1250.50, срок 2026-12-01."
+    ),
+    "The order for customer C-1042 over 1250.50 EUR was created.": "Запись для C-1042 внесена: 1250.50.",
+    "I have created the order over 1250.50 EUR as requested.": "Я внёс запись на 1250.50, как вы просили.",
+    "The order for C-1042 will be created shortly.": "Запись для C-1042 скоро будет внесена.",
+    "I found the customer. Would you like me to create the order?": "Всё найдено. Хотите, чтобы я внёс запись?",
+    "Which currency should the order have?": "Какое количество указать?",
+    "Unfortunately, I am unable to create the order.": "К сожалению, я не могу создать запись.",
+    "The order over 1250.50 EUR is on its way.": "Запись на 1250.50 уже в пути.",
+    "The record says:": "В записи сказано:",
     "about a thousand": "около тысячи",
     "next week": "на следующей неделе",
 }

@@ -70,18 +70,24 @@ def drifts(answer: str, wanted: Language | None, given: str) -> bool:
 
 
 def _is_anothers(answer: str, wanted: Language, given: str) -> bool:
-    """Whether a sentence is in a language that shares the script of the one that is due."""
-    if wanted == "ru":
-        return sum(word not in given for word in _NEIGHBOUR.findall(answer)) > 1
+    """Whether a sentence is in a language that shares its script with the right one, or with names and codes."""
+    if wanted == "ru" and sum(word not in given for word in _NEIGHBOUR.findall(answer)) > 1:
+        return True
+    others = [*_LANGUAGES.values(), *([_ENGLISH] if wanted == "ru" else [])]
     known: set[str] | None = None
     for sentence in _SENTENCE.split(answer):
         words = {word.casefold() for word in _WORD.findall(sentence)}
-        if max(len(words & own) for own in _LANGUAGES.values()) < _ENOUGH or len(words & _ENGLISH) > 1:
+        if max(len(words & own) for own in others) < _ENOUGH or _is_mixed(words, sentence, wanted):
             continue
         known = known if known is not None else set(_WORD.findall(given.casefold()))
-        if max(len((words - known) & own) for own in _LANGUAGES.values()) >= _ENOUGH:
+        if max(len((words - known) & own) for own in others) >= _ENOUGH:
             return True
     return False
+
+
+def _is_mixed(words: set[str], sentence: str, wanted: Language) -> bool:
+    """Whether a sentence is in the right language and only names something in another."""
+    return _share(sentence) > _AT_LEAST if wanted == "ru" else len(words & _ENGLISH) > 1
 
 
 def _right(text: str, wanted: Language) -> float:

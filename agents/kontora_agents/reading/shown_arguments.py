@@ -10,38 +10,39 @@ from functools import lru_cache
 from kontora_agents.reading import names
 from kontora_agents.seams import ToolSpec
 
-_FENCE = re.compile(r"```\w*\s*\n(.*?)\n?\s*```", re.DOTALL)
+_ASSIGNED = re.compile(r"""\W{0,3}(\w+)["'`*]{0,3}\s*[=:]\s*\S.*""")
 
 
-def shows_arguments(text: str, known: Mapping[str, ToolSpec], *, tried: bool) -> bool:
+def shows_arguments(text: str, known: Mapping[str, ToolSpec], *, may: bool) -> bool:
     """Whether a text gives arguments as one gives them to a tool: under the tool's name, or all that it needs.
 
-    `tried` says whether a tool was called: after that a value may well stand under the name of an argument.
+    `may` says whether what looks like the arguments of a tool may well be an answer.
     """
     plain = text.casefold()
     for name, spec in known.items():
-        properties, needed = spec.parameters.get("properties", {}), list(spec.parameters.get("required", ()))
+        properties, needed = set(spec.parameters.get("properties", {})), set(spec.parameters.get("required", ()))
         stated = {one for one in properties if one in text and _stated(one).search(text)}
         if stated and any(_word(form).search(plain) for form in names.forms([name])):
             return True
-        if len(needed) > 1 and stated >= set(needed) and any("_" in one for one in needed):
+        if len(needed) > 1 and stated >= needed and any("_" in one for one in needed):
             return True
-        if not tried and needed and _is_object_of(text, set(properties), set(needed)):
+        if not may and needed and needed <= _given(text) <= properties:
             return True
     return False
 
 
-def _is_object_of(text: str, properties: set[str], needed: set[str]) -> bool:
-    """Whether a text is the arguments of a tool as one JSON object, and nothing else."""
-    fenced = _FENCE.fullmatch(text.strip())
-    body = (fenced[1] if fenced else text).strip()
-    if not (body.startswith("{") and body.endswith("}")):
-        return False
+def _given(text: str) -> set[str]:
+    """The names of a text that ends in values under names, and says nothing else but what leads to them."""
+    begin = text.find("{")
+    body = text[begin:].strip().removesuffix("```").rstrip()
     try:
-        value = json.loads(body)
+        value = json.loads(body) if begin >= 0 else None
     except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and needed <= value.keys() <= properties
+        value = None
+    if isinstance(value, dict):
+        return set(value)
+    stated = [_ASSIGNED.fullmatch(part.strip()) for part in re.split(r"[,;\n]", text.strip()) if part.strip()]
+    return {one[1] for one in stated if one} if stated and all(stated) else set()
 
 
 @lru_cache(maxsize=512)

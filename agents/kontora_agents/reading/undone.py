@@ -11,6 +11,8 @@ from collections.abc import Collection
 
 #: Longer texts are letters and reports, and end with whatever question they like.
 _BRIEF = 300
+#: In a text of at most so many characters, whatever was done is meant to be the work.
+_SHORT = 120
 #: An echo of fewer characters may be an answer.
 _ECHO = 40
 _DONE = (
@@ -61,6 +63,8 @@ def reads_as_done(text: str, writing: Collection[str]) -> bool:
     if _NOTHING.search(text):
         return False
     if _ASSENTS.fullmatch(text) or _SPEAKS.search(text) or _RUSSIAN.search(text):
+        return True
+    if len(text) <= _SHORT and _MADE.search(_MODAL.sub("", text)):
         return True
     about = _about(writing)
     return any(_MADE.search(one) and about.search(one) for one in _SENTENCE.split(_MODAL.sub("", text)))

@@ -88,7 +88,7 @@ def fault_of(
         return "thought" if answer.thinking.strip() else "empty"
     if is_endless(text):
         return "endless"
-    if known and (shows_a_call(text, known) or shows_arguments(text, known, tried=tried)):
+    if known and (shows_a_call(text, known) or shows_arguments(text, known, may=tried and "json" in given.casefold())):
         return "shown"
     if known and len(text) <= _SHORT:
         refuses = _REFUSES.search(text) and not _REASON.search(text)
