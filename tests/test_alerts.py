@@ -363,6 +363,21 @@ def test_settings_of_alerts_do_not_show_their_secrets(receiver: Receiver) -> Non
     assert KEY not in settings.model_dump_json() + repr(settings)
 
 
+def test_an_alert_goes_out_though_a_part_of_the_sweep_trips(tmp_path: Path, receiver: Receiver) -> None:
+    (tmp_path / "kontora.toml").write_text(
+        f'sweep_s = 0.1\n[alerts.webhook]\nurl = "{receiver.url}"\nsecret = "{KEY}"\n', encoding="utf-8"
+    )
+    house = House(load_settings(str(tmp_path)))
+    policy = {"overlap": "sometimes"}
+    house.ledger.schedules.add(
+        "w", "0 2 * * *", "UTC", {}, policy=policy, expect_ms=None, next_at=1, origin="cli", principal="tester"
+    )
+    alarm(house.ledger)
+    Supervisor(house, concurrency=1, until_idle=True).run()
+    assert len(receiver.taken) == 1
+    house.close()
+
+
 def test_a_slow_receiver_holds_up_no_sweep_and_the_worker_waits_for_it_at_the_end(
     tmp_path: Path, receiver: Receiver
 ) -> None:

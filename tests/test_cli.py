@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 from kontora_cli.failures import FAMILIES
+from kontora_cli.invocation import as_typed
+from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.approvals import Request
+from kontora_workflows.ledger.chain import digest
 
 from tests.command_line import CommandLine, Said
+from tests.ledger_book import begun
 from tests.services import free_port
 
 
@@ -195,6 +200,26 @@ def test_a_call_by_hand_is_a_run_in_the_ledger(office: CommandLine) -> None:
 def test_a_write_by_hand_waits_for_a_yes(office: CommandLine) -> None:
     arguments = ("-i", "account_id=A00001", "-i", "kind=note", "-i", "subject=Привет")
     assert office("connectors", "call", "crm", "create_activity", *arguments).exit_code == 3
+
+
+def test_two_people_do_not_agree_where_anybody_may_call_themselves_as_they_like(kontora: CommandLine) -> None:
+    ledger = Ledger(f"sqlite:///{kontora.home / 'ledger.db'}")
+    head = begun(ledger)
+    asked = Request("note", "Pay", "crm.note", "main", {}, digest({}), False, 600_000, people=2)
+    ledger.approvals.request(head, head.run_id, asked)
+    (approval,), _ = ledger.approvals.page(state="pending")
+    _, why, next_ = what_why_next(kontora("approvals", "approve", approval.id), 4)
+    assert "told apart by their tokens" in why
+    assert f"/api/v1/approvals/{approval.id}/decision" in next_
+    assert ledger.approvals.get(approval.id).agreed_by is None
+    assert kontora("approvals", "reject", approval.id).exit_code == 0
+    ledger.close()
+
+
+def test_a_command_in_a_message_is_made_typable_once(tmp_path: Path) -> None:
+    once = as_typed("See `kontora runs list`, and kontora.toml.", tmp_path / "a home")
+    assert as_typed(once, tmp_path / "a home") == once
+    assert once.count("KONTORA_HOME=") == 1
 
 
 def test_connectors_are_listed_and_checked(office: CommandLine) -> None:

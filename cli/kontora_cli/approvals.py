@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kontora_cli.escalations import headline, where, whole
-from kontora_cli.failures import OK
+from kontora_cli.failures import CONFIGURATION, OK, CliError
 from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
 from kontora_cli.options import Home, Inputs, Json, Limit, values
@@ -120,6 +120,8 @@ def _decide(
     decided = []
     with opened(home) as house:
         for id_ in ids:
+            if decision == "approved":
+                _refuse_nobody(house.ledger.approvals.get(id_))
             one = house.ledger.approvals.decide(id_, decision, by=principal(), comment=comment)
             house.sender.send([one.run_id])
             decided.append(one)
@@ -129,6 +131,14 @@ def _decide(
     documents = [ApprovalDocument.of(one).model_dump(mode="json") for one in decided]
     show({"items": documents, "next": how}, how, as_json=as_json)
     return OK
+
+
+def _refuse_nobody(asked: Approval) -> None:
+    """Raise `CliError` where people have to be told apart: whoever types here may call themselves as they like."""
+    if asked.people > 1:
+        why = f"{asked.people} people have to agree to {asked.id}; they are told apart by their tokens."
+        next_ = f"Each sends a decision with a token of [tokens]: POST /api/v1/approvals/{asked.id}/decision"
+        raise CliError(CONFIGURATION, "person_needed", "It was not approved.", why, next_)
 
 
 def _described(one: Approval) -> str:

@@ -9,8 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-#: `kontora` before a word: a command in somebody's message, and not the name of a file.
-_COMMAND = re.compile(r"(?<![\w./-])kontora (?=[a-z])")
+#: `kontora` before a word: a command in somebody's message, and not the name of a file. What is typed already stays.
+_COMMAND = re.compile(r"(?<![\w./-])(?:KONTORA_HOME=(?:'[^']*'|\S+) )?(?<![\w./-])kontora (?=[a-z])")
 
 
 def program() -> str:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -60,6 +60,7 @@ class Supervisor:
         Raises `LedgerTooNew` when a newer Kontora upgrades the ledger: runs under way go back to the queue first.
         """
         workers, name = self._house.ledger.workers, f"{socket.gethostname()}:{os.getpid()}"
+        parts = (self._keep_schedules, self._house.sweeper.sweep, self._send_alerts, self._wake_the_deaf)
         with ExitStack() as stack:
             stack.enter_context(_rehearsing(self._house))
             stack.callback(self._wait_for_alerts)
@@ -71,10 +72,8 @@ class Supervisor:
                 try:
                     self._house.ledger.refuse_newer()
                     workers.seen(name, VERSION)
-                    self._keep_schedules()
-                    self._house.sweeper.sweep()
-                    self._send_alerts()
-                    self._wake_the_deaf()
+                    for part in parts:
+                        _alone(part)
                     if self._until_idle and not self._house.ledger.runs.busy(self._house.settings.queues):
                         break
                 except LedgerTooNew:
@@ -147,6 +146,16 @@ class Supervisor:
             return self._house.ledger.runs.held_by(pool_name(self._pool.pid) + ":") != frozenset()
         except LedgerUnavailable:
             return False  # the leases run out
+
+
+def _alone(part: Callable[[], object]) -> None:
+    """Do one part of a round; what it trips over keeps no other from its work. Raises `LedgerUnavailable`."""
+    try:
+        part()
+    except LedgerUnavailable:
+        raise
+    except Exception:
+        log.exception("a part of a sweep failed; the next one tries again")
 
 
 @contextmanager
