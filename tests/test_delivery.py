@@ -312,7 +312,7 @@ def test_what_strangers_wrote_comes_into_a_folder_of_the_house_as_content_but_no
 AGENT = (
     HEAD
     + """
-agents: {clerk: {instructions: You deliver., tools: [out.deliver, book.list_notes]}}
+agents: {clerk: {instructions: You deliver., tools: [out.deliver, book.list_notes], grounding: "off"}}
 steps:
   - {id: work, agent: clerk}
 """
@@ -323,7 +323,7 @@ steps:
 
 
 def clerk(*turns: dict[str, Any]) -> Script:
-    return Script.model_validate({"workflow": "nightly", "agents": {"clerk": [*turns, {"say": "Done."}]}})
+    return Script.model_validate({"workflow": "nightly", "agents": {"clerk": [*turns, {"say": "Nothing was sent."}]}})
 
 
 def test_an_agent_is_always_asked_about_even_in_the_house(ledger_url: str, share: Path) -> None:
