@@ -8,7 +8,7 @@ from kontora_workflows.ledger import Ledger, tables
 from kontora_workflows.scheduling import add_schedule
 from sqlalchemy import update
 
-from tests.rest_office import API, rest_office
+from tests.rest_office import API, READING, furnished, rest_office
 
 NIGHTLY = {"workflow": "reading", "cron": "0 2 * * 1-5", "timezone": "Europe/Moscow", "inputs": {"count": "1"}}
 
@@ -72,6 +72,22 @@ def test_a_schedule_is_paused_resumed_fired_by_hand_and_made_up_for(tmp_path: Pa
         years = {"first": "2000-01-01T00:00:00Z", "last": "2026-01-01T00:00:00Z"}
         answer = here.client.post(f"{path}/backfill", json=years)
         assert (answer.status_code, answer.json()["code"]) == (422, "too_many_fires")
+
+
+def test_a_folder_of_workflows_that_is_not_there_takes_no_schedule_away(tmp_path: Path) -> None:
+    house = furnished(tmp_path)
+    folder, hidden = tmp_path / "workflows", tmp_path / "hidden"
+    nightly = READING.replace("name: reading", "name: nightly\nschedules: [{cron: 0 2 * * *, timezone: UTC}]")
+    (folder / "nightly.yaml").write_text(nightly, encoding="utf-8")
+    house.keep_file_schedules()
+    (schedule,) = house.ledger.schedules.all()
+    folder.rename(hidden)
+    house.keep_file_schedules()
+    assert house.ledger.schedules.all() == [schedule]
+    folder.mkdir()
+    house.keep_file_schedules()
+    assert house.ledger.schedules.all() == []
+    house.close()
 
 
 def make_due(ledger: Ledger, schedule_id: str) -> None:

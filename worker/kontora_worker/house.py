@@ -191,7 +191,10 @@ class House:
         return tool.canonical(arguments)
 
     def keep_file_schedules(self) -> None:
-        """Let the ledger hold the schedules of the workflow files. A broken file takes none away."""
+        """Let the ledger hold the schedules of the workflow files.
+
+        A broken file takes none away, nor does a folder that is not there: a disk may be missing for a while.
+        """
         workflows, broken = [], bool(self.catalog.broken())
         for name in self.catalog.names():
             try:
@@ -199,6 +202,10 @@ class House:
             except (LookupError, WorkflowInvalid) as error:
                 broken = True
                 log.error("the workflow %s cannot be used: %s", name, error)
+        folder = self.settings.workflows
+        if not folder.is_dir() and any(one.origin == "file" for one in self.ledger.schedules.all()):
+            log.error("%s is not there: the schedules of its files are kept; make it, empty, if they should go", folder)
+            broken = True
         keep_file_schedules(self.ledger, workflows, all_files=not broken)
 
     def export(self, run_id: str) -> list[Path]:
