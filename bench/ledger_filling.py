@@ -16,6 +16,8 @@ BODY = {"effect": "read", "instance": "main-erp", "kind": "demo-erp", "tool": "e
 PAYLOAD = {"arguments": {"as_of": "2026-11-24", "company": "C1", "note": "x" * 400}}
 DEFINITION = ("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "{}")
 
+#: How runs end, one after the other.
+_ENDS = (*["succeeded"] * 6, "failed", "cancelled")
 _AT_ONCE = 500
 _ENTRIES = tuple(tables.entries.c.keys())
 _PAYLOADS = ("run_id", "seq", "salt", "content")
@@ -41,7 +43,7 @@ def fill(ledger: Ledger, entries: int, *, waiting: int = 0) -> None:
         connection.execute(insert(tables.definitions), row)
     ended = entries // EACH
     made = chain(
-        (_run(number, "failed" if number % 4 == 0 else "succeeded") for number in range(ended)),
+        (_run(number, _ENDS[number % len(_ENDS)]) for number in range(ended)),
         (_run(number, "waiting") for number in range(ended, ended + waiting)),
     )
     while some := list(islice(made, _AT_ONCE)):

@@ -1,4 +1,4 @@
-"""A Kontora from before the newest revision of the ledger: this one, without what the revision brought."""
+"""A Kontora of the first revision of the ledger: this one, without what later ones brought."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import kontora_workflows
 
 ROOT = Path(__file__).parent.parent
 
+_INDEXES = ("runs_on_a_timer", "runs_to_stop", "runs_of_loops", "approvals_by_end")
+
 #: What is taken out of a copy of the package: file, what stands there, what takes its place.
 UNDONE = (
-    ("ledger/database.py", r'^REVISION = "0002"$', 'REVISION = "0001"'),
+    ("ledger/database.py", r'^REVISION = "0003"$', 'REVISION = "0001"'),
     ("ledger/tables.py", r'^    Column\("queue".*\n', ""),
+    *(("ledger/tables.py", rf'^    Index\("{name}".*\n', "") for name in _INDEXES),
     ("ledger/run.py", r"^    queue: str$", '    queue = "kontora"'),
 )
 
@@ -32,7 +35,7 @@ class OlderKontora:
             changed, times = re.subn(new, old, text, flags=re.MULTILINE)
             assert times == 1, f"{name} has {new!r} {times} times"
             (package / name).write_text(changed, encoding="utf-8")
-        for path in (package / "ledger" / "migrations" / "versions").glob("0002_*.py"):
+        for path in (package / "ledger" / "migrations" / "versions").glob("000[23]_*.py"):
             path.unlink()
         #: Where Python has to look first.
         self.path = str(package.parent)

@@ -24,6 +24,9 @@ HOT: dict[str, Callable[[Ledger], object]] = {
     "mark_sent": lambda ledger: ledger.runs.mark_sent([RUN]),
     "overdue": lambda ledger: ledger.runs.overdue(),
     "busy": lambda ledger: ledger.runs.busy(),
+    "neglected": lambda ledger: ledger.runs.neglected(10_000),
+    "to_stop": lambda ledger: ledger.runs.to_stop(),
+    "orphans": lambda ledger: ledger.runs.orphans(),
     "the same request again": lambda ledger: ledger.runs._existing(new_run(idempotency_key="k")),
     "runs, first page": lambda ledger: ledger.runs.page(),
     "runs, next page": lambda ledger: ledger.runs.page(cursor=CURSOR),
@@ -46,8 +49,22 @@ HOT: dict[str, Callable[[Ledger], object]] = {
     "last runs of a schedule": lambda ledger: ledger.schedules.last_runs("sch_1"),
 }
 
+#: States of runs, one after the other.
+_STATES = ("failed", *["waiting"] * 9, *["succeeded"] * 39, "cancelled")
+
 #: These sort a handful of rows: what is due, what belongs to one run.
 SORTED = {"to_send", "children", "runs of a loop", "family", "entries of a kind", "expiring", "artifacts"}
+
+#: What sweepers ask reads past no run or approval that waits for a person: each has an index that they are not in.
+PAST_NOBODY = {
+    "to_send": "runs_on_a_timer",
+    "busy": "runs_on_a_timer",
+    "neglected": "runs_on_a_timer",
+    "to_stop": "runs_to_stop",
+    "orphans": "runs_of_loops",
+    "overdue": "runs_by_deadline",
+    "expiring": "approvals_by_end",
+}
 
 
 def furnish(ledger: Ledger) -> None:
@@ -58,7 +75,8 @@ def furnish(ledger: Ledger) -> None:
     runs = [
         common
         | {"id": f"run_{number:026d}", "root_id": f"run_{number:026d}", "workflow": f"flow-{number % 20}"}
-        | {"state": "failed" if number % 50 == 0 else "succeeded", "due_at": number, "created_at": number}
+        | {"state": _STATES[number % len(_STATES)], "due_at": number, "created_at": number}
+        | {"waiting_for": "approval" if _STATES[number % len(_STATES)] == "waiting" else None}
         for number in range(RUNS)
     ]
     asked: dict[str, Any] = {"key": "note", "seq": 1, "title": "", "tool": "a.b", "instance": "a", "arguments_hash": ""}
@@ -119,6 +137,15 @@ def test_what_is_asked_all_the_time_reads_no_table_whole_and_sorts_no_more_than_
             assert not re.search(r"SCAN \w+$|Seq Scan", plan, re.MULTILINE), f"{name}: {plan}"
             if name not in SORTED:
                 assert not re.search(r"TEMP B-TREE|Sort", plan), f"{name}: {plan}"
+
+
+def test_sweepers_read_past_nobody_who_waits_for_a_person(ledger: Ledger) -> None:
+    plans: list[str] = []
+    explain(ledger, plans)
+    for name, index in PAST_NOBODY.items():
+        plans.clear()
+        HOT[name](ledger)
+        assert index in "".join(plans), f"{name}: {plans}"
 
 
 def test_a_question_without_an_index_is_noticed(ledger: Ledger) -> None:

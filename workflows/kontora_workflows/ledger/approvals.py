@@ -13,7 +13,7 @@ from ulid import ULID
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries, Head
-from kontora_workflows.ledger.tables import Now
+from kontora_workflows.ledger.tables import INSTANT, Now
 
 A = tables.approvals.c
 
@@ -235,7 +235,8 @@ class Approvals:
         """Turn every pending approval that is out of time into a no. Returns how many."""
         with self._database.write("approval.expired") as connection:
             # Locked, so that two sweepers, or a sweeper and a person, do not both decide.
-            late_ones = _QUERY.where(A.state == "pending", A.expires_at < Now()).order_by(A.run_id)
+            # A range with two ends is what PostgreSQL takes for small enough to look it up.
+            late_ones = _QUERY.where(A.state == "pending", A.expires_at.between(1, INSTANT)).order_by(A.run_id)
             rows = connection.execute(late_ones.with_for_update(of=tables.approvals, skip_locked=True))
             late = [_approval(row) for row in rows]
             for approval in late:

@@ -30,7 +30,7 @@ from kontora_workflows.failpoints import passing
 from kontora_workflows.ledger.tables import Now
 
 #: The revision this code was written for; the newest file under `migrations/versions`.
-REVISION = "0002"
+REVISION = "0003"
 _VERSION = table("alembic_version", column("version_num")).c.version_num
 #: Whether the ledger still has that revision: a newer Kontora may upgrade it while we work.
 UNCHANGED = exists(select(_VERSION).where(_VERSION == REVISION))

@@ -15,8 +15,10 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal_column,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -28,7 +30,7 @@ from kontora_workflows.ledger.creation import create_all_in
 from kontora_workflows.ledger.database import UNCHANGED, Database
 from kontora_workflows.ledger.entries import Entries, Head
 from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, Claim, Failure, NewRun, Run
-from kontora_workflows.ledger.tables import Now
+from kontora_workflows.ledger.tables import INSTANT, ON_A_TIMER, Now
 
 R = tables.runs.c
 
@@ -56,13 +58,17 @@ class Page:
     next_cursor: str | None
 
 
-def _due(for_ms: int = 0) -> ColumnElement[bool]:
-    """Whether a run may be claimed: it is queued, its time has come, or whoever had it is gone (`for_ms` ago)."""
-    at = Now() - for_ms
+def _is(*states: str) -> ColumnElement[bool]:
+    """Whether a run is in one of these states, as words of the statement: a parameter says nothing to who plans it."""
+    return R.state.in_([literal_column(f"'{state}'") for state in states])
+
+
+def _due(at: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a run may be claimed at an instant: it is queued, its time has come, or whoever had it is gone."""
     return or_(
-        and_(R.state == "queued", R.due_at <= at),
-        and_(R.state == "waiting", R.waiting_for.in_(("timer", "resource")), R.due_at <= at),
-        and_(R.state == "running", R.lease_until < at),
+        and_(_is("queued"), R.due_at <= at),
+        and_(text(ON_A_TIMER), R.due_at <= at),
+        and_(_is("running"), R.lease_until < at),
     )
 
 
@@ -71,7 +77,7 @@ _RUN = select(tables.runs).where(R.id == bindparam("run"))
 _PARENT = select(R.parent_id).where(R.id == bindparam("run"))
 _CLAIM = (
     update(tables.runs)
-    .where(R.id == bindparam("run"), _due(), UNCHANGED)
+    .where(R.id == bindparam("run"), _due(Now()), UNCHANGED)
     .values(
         state="running",
         waiting_for=None,
@@ -90,8 +96,19 @@ _WITHDRAW = (
     .values(state="withdrawn", version=tables.approvals.c.version + 1)
 )
 _THESE = R.id.in_(bindparam("runs", expanding=True))
-_SENT = update(tables.runs).where(_THESE, _due()).values(sent_at=Now())
+_SENT = update(tables.runs).where(_THESE, _due(Now())).values(sent_at=Now())
 _UNSENT = update(tables.runs).where(_THESE, R.state == "queued").values(sent_at=None)
+_STALE = or_(R.sent_at.is_(None), R.sent_at < INSTANT - bindparam("resend_ms", type_=BigInteger()))
+_TO_SEND = select(tables.runs).where(_due(INSTANT), _STALE).order_by(R.due_at)
+_OVERDUE = select(tables.runs).where(R.deadline_at < INSTANT, _is(*sorted(OPEN)))
+_TO_STOP = select(tables.runs).where(R.cancel_requested_at.is_not(None), _is("queued", "waiting"))
+_PARENTS = tables.runs.alias()
+_ORPHANS = (
+    select(tables.runs)
+    .join(_PARENTS, R.parent_id == _PARENTS.c.id)
+    .where(_PARENTS.c.state.in_(("cancelled", "timed_out")), _is(*sorted(OPEN)))
+    .where(R.parent_id.is_not(None), R.cancel_requested_at.is_(None))
+)
 #: What a run is rid of when nobody works on it any more.
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None, "sent_at": None, "attempts": 0}
 
@@ -406,10 +423,8 @@ class Runs:
 
     def to_send(self, resend_ms: int, limit: int = 500) -> list[Run]:
         """Runs that are due and not on their way, and runs whose lease has run out."""
-        stale = or_(R.sent_at.is_(None), R.sent_at < Now() - resend_ms)
-        query = select(tables.runs).where(_due(), stale).order_by(R.due_at).limit(limit)
         with self._database.read() as connection:
-            return [Run.of(row) for row in connection.execute(query)]
+            return [Run.of(row) for row in connection.execute(_TO_SEND.limit(limit), {"resend_ms": resend_ms})]
 
     def mark_sent(self, run_ids: Sequence[str]) -> None:
         """Remember that the ids were handed to the broker. What somebody took meanwhile is left alone."""
@@ -424,33 +439,24 @@ class Runs:
 
     def overdue(self) -> list[Run]:
         """Runs past their deadline that have not ended."""
-        query = select(tables.runs).where(R.deadline_at < Now(), R.state.in_(OPEN))
         with self._database.read() as connection:
-            return [Run.of(row) for row in connection.execute(query)]
+            return [Run.of(row) for row in connection.execute(_OVERDUE)]
 
     def neglected(self, for_ms: int, queues: Sequence[str] = ()) -> bool:
         """Whether a run of these queues (of all, if there are none) has been due for so long and nobody took it."""
-        here = (_due(for_ms), *((R.queue.in_(queues),) if queues else ()))
+        here = (_due(INSTANT - for_ms), *((R.queue.in_(queues),) if queues else ()))
         with self._database.read() as connection:
             return bool(connection.execute(select(exists().where(*here))).scalar())
 
     def to_stop(self) -> list[Run]:
         """Idle runs that were asked to stop."""
-        query = select(tables.runs).where(R.cancel_requested_at.is_not(None), R.state.in_(("queued", "waiting")))
         with self._database.read() as connection:
-            return [Run.of(row) for row in connection.execute(query)]
+            return [Run.of(row) for row in connection.execute(_TO_STOP)]
 
     def orphans(self) -> list[Run]:
         """Children that go on although their parent was cancelled or passed its deadline."""
-        parent = tables.runs.alias()
-        query = (
-            select(tables.runs)
-            .join(parent, R.parent_id == parent.c.id)
-            .where(parent.c.state.in_(("cancelled", "timed_out")), R.state.in_(("queued", "waiting", "running")))
-            .where(R.cancel_requested_at.is_(None))
-        )
         with self._database.read() as connection:
-            return [Run.of(row) for row in connection.execute(query)]
+            return [Run.of(row) for row in connection.execute(_ORPHANS)]
 
     def held_by(self, owner_prefix: str) -> frozenset[tuple[str, int]]:
         """The claims (run, fence) of the workers whose name begins so."""
@@ -460,8 +466,8 @@ class Runs:
 
     def busy(self, queues: Sequence[str] = ()) -> bool:
         """Whether any run of these queues (of all, if there are none) is queued, running or about to be."""
-        waiting = and_(R.state == "waiting", R.waiting_for == "resource")
+        waiting = and_(text(ON_A_TIMER), R.waiting_for == "resource")
         here = (R.queue.in_(queues),) if queues else ()
-        query = select(exists().where(or_(R.state.in_(("queued", "running")), waiting), *here))
+        query = select(exists().where(or_(_is("queued", "running"), waiting), *here))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())

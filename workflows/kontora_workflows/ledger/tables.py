@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -42,6 +43,9 @@ def _now_sqlite(_element: Now, _compiler: Any, **_kw: Any) -> str:
     return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 
+#: The same, looked at once for a whole statement: only what stays the same can be looked up in an index.
+INSTANT = select(Now()).scalar_subquery()
+
 definitions = Table(
     "definitions",
     metadata,
@@ -51,8 +55,18 @@ definitions = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+#: What runs have in common that go on by themselves at some instant. Questions have to be put in these words, or the
+#: index of such runs is no answer to them.
+ON_A_TIMER = "state = 'waiting' AND waiting_for IN ('timer', 'resource')"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Options of an index of some rows."""
+    return dict.fromkeys(("sqlite_where", "postgresql_where"), text(condition))
+
+
 #: An index of the runs that somebody started: the runs of loops are listed by the run above them.
-_FOR_ROOTS: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("parent_id IS NULL"))
+_FOR_ROOTS = _where("parent_id IS NULL")
 
 runs = Table(
     "runs",
@@ -109,6 +123,9 @@ runs = Table(
     Index("runs_by_root", "root_id"),
     Index("runs_to_work_on", "state", "due_at"),
     Index("runs_by_deadline", "state", "deadline_at"),
+    Index("runs_on_a_timer", "state", "waiting_for", "due_at", **_where(ON_A_TIMER)),
+    Index("runs_to_stop", "state", **_where("cancel_requested_at IS NOT NULL")),
+    Index("runs_of_loops", "state", **_where("parent_id IS NOT NULL")),
 )
 
 entries = Table(
@@ -160,6 +177,7 @@ approvals = Table(
     Index("approvals_by_age", "requested_at", "id"),
     Index("approvals_by_state", "state", "requested_at", "id"),
     Index("approvals_by_root", "root_id", "requested_at", "id"),
+    Index("approvals_by_end", "state", "expires_at"),
 )
 
 artifacts = Table(
