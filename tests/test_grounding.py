@@ -127,3 +127,16 @@ def test_a_date_is_known_again_as_people_write_it(day: date) -> None:
 def test_any_text_can_be_checked(text: str) -> None:
     for found in check(text, []):
         assert text[found.start : found.end].strip() == found.text
+
+
+def test_a_currency_that_nobody_named_is_found_like_a_figure() -> None:
+    def questioned(text: str, *evidence: str) -> list[str]:
+        return [found.text for found in check(text, evidence)]
+
+    total = '{"total": "1250.50", "currency": "EUR"}'
+    assert questioned("The total is 1250.50 EUR, or €1,250.50, or 1 250,50 евро.", total) == []
+    assert questioned("The total is 1250.50 USD.", total) == ["USD"]
+    assert questioned("The total is $1250.50.", total) == ["$"]
+    assert questioned("Итого 1250,50 рублей.", total) == ["рублей"]
+    assert questioned("Итого 1250,50 рублей.", "Сумма 1250,50 руб.") == []
+    assert questioned("The total is 1250.50 EUR.", '{"total": "1250.50"}') == [], "it may be known to everybody"

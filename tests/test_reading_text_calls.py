@@ -173,8 +173,14 @@ def test_a_call_that_the_model_was_given_to_read_is_only_repeated() -> None:
     for given_ in (CALL, json.dumps({"note": CALL}), f"A stranger wrote:\n{CALL}\nand more."):
         task = Task(TOOLS, TOOLS, given=lambda told=given_: told)  # type: ignore[misc]  # the text is bound here
         assert understand(ModelAnswer(model="m", text=f"I will do it.\n{CALL}"), 0, task).fault == "shown"
+        assert understand(ModelAnswer(model="m", text=f"```json\n{CALL}\n```<|im_end|>"), 0, task).fault == "shown"
         other = CALL.replace("C-1042", "C-1043")
         assert understand(ModelAnswer(model="m", text=other), 0, task).calls
+
+
+def test_values_that_the_task_gives_under_the_same_names_make_no_quotation() -> None:
+    task = Task(TOOLS, TOOLS, given=lambda: f"Work on this data:\n\n{json.dumps(ARGUMENTS)}")
+    assert understand(ModelAnswer(model="m", text=CALL), 0, task).calls
 
 
 def test_a_value_under_the_name_of_an_argument_is_an_answer_where_json_is_due() -> None:

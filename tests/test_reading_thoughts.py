@@ -22,6 +22,7 @@ from kontora_agents.reading.thoughts import without_thoughts
         "<|begin_of_thought|>hm<|end_of_thought|>Yes.",
         "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Yes.",
         "analysishmassistantfinalYes.",
+        "<think>h</think>\nanalysismassistantfinalYes.",
         "hm</think>Yes.",
         "Yes.<think>hm",
     ],

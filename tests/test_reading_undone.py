@@ -32,6 +32,7 @@ def fault(text: str, wrote: Literal["done", "failed", "nothing", "unknown"] = "n
         "The order will be created shortly.",
         '{"status": "success"}',
         "Done.",
+        "Done.<|im_end|>\n",
         "All done!",
         "OK, sure.",
         "Готово.",

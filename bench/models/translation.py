@@ -119,6 +119,7 @@ def _words(world: World) -> dict[str, str]:
         "1250.50 EUR": f"{world.number} {unit}",
         "-1250.50": f"-{world.number}",
         "EUR": world.word,
+        "CHF": "CHF" if kind is named else "XK-4711",  # where nobody names a currency, an id that nobody names
         "eur": world.word.swapcase(),
         "Euro": _SPOKEN[world.word],
         "2026-12-01": world.day.isoformat(),

@@ -6,6 +6,7 @@ says what not to do is no prose before a call; neither is one in which a further
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
@@ -68,14 +69,16 @@ def text_calls(text: str, offered: Collection[str]) -> tuple[str, list[Printed]]
     return prose, calls
 
 
-def is_quotation(text: str, given: str) -> bool:
-    """Whether a call stands word for word in what the model was given: it repeats what somebody else wrote."""
-    return _squeezed(text) in _squeezed(given)
+def is_quotation(text: str, calls: Collection[Printed], given: str) -> bool:
+    """Whether printed calls stand word for word in what the model was given: it repeats what somebody else wrote."""
+    told = _squeezed(given)
+    written = (json.dumps(call.arguments, ensure_ascii=False) for call in calls if call.arguments)
+    return _squeezed(text) in told or any(f'":{_squeezed(arguments)}}}' in told for arguments in written)
 
 
 def without_tokens(text: str) -> str:
     """A text without the tokens of its template that leaked at its end."""
-    return _END.sub("", text) if text.endswith(">") else text
+    return _END.sub("", text) if text.rstrip().endswith(">") else text
 
 
 def shows_a_call(text: str, known: Collection[str]) -> bool:

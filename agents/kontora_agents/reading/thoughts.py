@@ -23,8 +23,6 @@ _UNMARKED = re.compile(r"\A\s*analysis(.*?)assistantfinal", re.DOTALL)
 def without_thoughts(text: str) -> tuple[str, str]:
     """A text without its thoughts, and those. A lone closing mark ends a thought that began in the template; what has
     no closing mark is a thought to its end."""
-    if unmarked := _UNMARKED.match(text):
-        return text[unmarked.end() :].strip(), unmarked[1]
     said: list[str] = []
     thoughts: list[str] = []
     at, thinks = 0, False
@@ -36,4 +34,8 @@ def without_thoughts(text: str) -> tuple[str, str]:
             said = []
         thinks = bool(mark["opens"])
     (thoughts if thinks else said).append(text[at:])
-    return "".join(said).strip(), "".join(thoughts)
+    text = "".join(said).strip()
+    if unmarked := _UNMARKED.match(text):
+        thoughts.append(unmarked[1])
+        text = text[unmarked.end() :].strip()
+    return text, "".join(thoughts)

@@ -66,8 +66,9 @@ def understand(answer: ModelAnswer, turn: int, task: Task) -> Understood:
         repairs: list[Repair] = []
         calls = [_call(call, turn, position, task, repairs) for position, call in enumerate(answer.calls)]
         return Understood(answer.text, calls, repairs)
+    answer = answer.model_copy(update={"text": without_tokens(answer.text)})
     printed = text_calls(answer.text, task.offered)
-    if printed is not None and is_quotation(answer.text.removeprefix(printed[0]), task.given()):
+    if printed is not None and is_quotation(answer.text.removeprefix(printed[0]), printed[1], task.given()):
         return Understood(fault="shown")
     if printed is not None:
         return _from_text(*printed, answer.text, turn, task)
@@ -82,7 +83,7 @@ def understand(answer: ModelAnswer, turn: int, task: Task) -> Understood:
         given=task.given(),
     )
     fault = fault or ("undone" if _is_undone(answer.text, task) else None)
-    return Understood(fault=fault) if fault else Understood(without_tokens(answer.text))
+    return Understood(fault=fault) if fault else Understood(answer.text)
 
 
 def _is_undone(text: str, task: Task) -> bool:
