@@ -18,7 +18,7 @@ from kontora_workflows.ledger.run import Run
 from kontora_workflows.loader import WorkflowInvalid, load
 from kontora_workflows.progress import progress
 from kontora_workflows.validation import validate
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from tests.misbehaving_ollama import misbehaving_ollama
 from tests.office import OneDoor
@@ -37,6 +37,15 @@ book.contacts {}
 [{"email": "anna@example.org", "name": "Anna"}]
 
 Write the whole answer from what stands here, in the language of the task."""
+
+
+LOOP = """
+steps:
+  - {id: people, call: book.people}
+  - id: each
+    for_each: ${{ steps.people }}
+    as: person
+    steps:"""
 
 
 def same(desk: TwoModelOffice, run: Run) -> bool:
@@ -231,6 +240,45 @@ def test_what_forbids_the_stronger_model_asks_nobody(ledger_url: str, error: Any
         assert same(desk, run)
 
 
+def test_who_resumes_a_run_may_have_removed_what_stood_in_the_way(ledger_url: str) -> None:
+    with two_models(ledger_url, refuses=ModelMissing("There is no 'strong'.")) as desk:
+        run = desk.begin(flow(more="grounding: fail"))
+        assert (run.error or {})["code"] == "ungrounded"
+        assert (run.error or {})["message"].endswith("There is no 'strong'.")
+        assert same(desk, run)
+        desk.models.refuses = None
+        desk.here.ledger.runs.resume(run.id, by="boss")
+        run = desk.work(run)
+        assert run.waiting_for == "approval"
+        assert same(desk, run)
+        run = desk.decide(run)
+        assert desk.work_result(run)["escalated"] == "approved"
+        assert same(desk, run)
+
+
+def test_each_item_of_a_loop_escalates_on_its_own(ledger_url: str) -> None:
+    loop = (
+        flow()
+        .replace("steps:", LOOP)
+        .replace(
+            "  - {id: work, agent: clerk, with: {", "      - {id: work, agent: clerk, with: {who: '${{ person }}', "
+        )
+    )
+    with two_models(ledger_url, may_hold_approved="personal") as desk:
+        run = desk.begin(loop)
+        children = [desk.work(child) for child in desk.here.ledger.runs.children(run.id)]
+        waiting, _ = desk.here.ledger.approvals.page(state="pending", root_id=run.id)
+        assert [one.run_id for one in waiting] == [child.id for child in children]
+        desk.here.ledger.approvals.decide(waiting[0].id, "approved", by="boss")
+        desk.here.ledger.approvals.decide(waiting[1].id, "rejected", by="boss")
+        assert [desk.work(child).state for child in children] == ["succeeded", "succeeded"]
+        assert desk.work(run).state == "succeeded"
+        assert len(desk.strong.asked) == 1
+        assert "Anna" in desk.sent()[0]["user"]
+        assert "Борис" not in desk.sent()[0]["user"]
+        assert same(desk, run)
+
+
 def test_a_server_of_its_own_that_is_down_is_no_reason(ledger_url: str) -> None:
     with two_models(ledger_url, {"workflow": "notes", "agents": {"other": [{"say": "x"}]}}) as desk:
         run = desk.begin(flow())
@@ -273,6 +321,37 @@ def test_words_of_strangers_are_pointed_out(ledger_url: str) -> None:
         desk.here.notebook.add_note("buy ink", key="k")
         desk.begin(flow())
         assert desk.pending().untrusted
+
+
+def test_what_a_tool_refused_is_not_shown_to_anybody(ledger_url: str) -> None:
+    failing = {
+        "workflow": "notes",
+        "agents": {
+            "clerk": [{"calls": [{"tool": "book_list_notes"}, {"tool": "book_contacts"}]}, *[{"say": "77."}] * 2]
+        },
+    }
+    with two_models(ledger_url, failing) as desk:
+        desk.here.notebook.down = 1
+        desk.begin(flow())
+        text = (desk.pending().arguments or {})["text"]
+        assert "closed" not in text
+        assert "list_notes" not in text
+        assert text == TEXT
+
+
+def test_a_text_that_was_changed_in_the_database_after_the_yes_is_not_sent(ledger_url: str) -> None:
+    with two_models(ledger_url) as desk:
+        run, asked = desk.begin(flow()), desk.pending()
+        desk.here.ledger.approvals.decide(asked.id, "approved", by="boss")
+        content = tables.payloads.c.content
+        with desk.here.ledger.database.write() as connection:
+            where = (tables.payloads.c.run_id == run.id, tables.payloads.c.seq == asked.seq)
+            connection.execute(
+                update(tables.payloads).where(*where).values(content=func.replace(content, "Bonn", "Köln"))
+            )
+        run = desk.work(run)
+        assert desk.work_result(run)["escalated"] == "rejected"
+        assert desk.strong.asked == []
 
 
 def test_an_agent_without_escalation_leaves_what_it_always_left(ledger_url: str) -> None:
