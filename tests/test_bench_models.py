@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 import pytest
@@ -16,10 +18,11 @@ from kontora_agents.rehearsal.misbehaving.scenario import Reply, Scenario, load_
 
 from bench.models import table
 from bench.models.case import Case, End, Protocol, Verdict, cases, judge
+from bench.models.drawn import drawn_fault
 from bench.models.erp import serve
 from bench.models.mutants import mutants
 from bench.models.side import Refused, call
-from bench.models.translation import translate
+from bench.models.translation import translate, translate_text
 from bench.models.worlds import KINDS, ORDERS, World
 
 ROOT = Path(__file__).parent.parent
@@ -124,10 +127,37 @@ def test_mutants_are_the_same_for_the_same_seed_and_differ_in_everything() -> No
     assert {one.world.language for one in drawn} == {"en", "ru"}
     assert sum(bool(one.scenario.then) for one in drawn) > 40
     assert {one.scenario.stage for one in drawn} == {"read", "write", "answer"}
-    first = {one.run: SCENARIOS[one.scenario.id.partition("-")[2].partition("+")[0]] for one in drawn}
-    moved = [one for one in drawn if one.scenario.stage != first[one.run].stage]
+    first = {one.run: SCENARIOS.get(one.scenario.id.partition("-")[2].partition("+")[0]) for one in drawn}
+    moved = [one for one in drawn if (was := first[one.run]) and one.scenario.stage != was.stage]
     assert len(moved) > 20
+    assert 20 < sum("drawn_" in one.scenario.id for one in drawn) < 100
+    assert {one.scenario.reply.framing for one in drawn} >= {"", "comments", "crlf", "split", "garbage_after"}
+    assert any("31415" in str(one.scenario.reply.text) for one in drawn)
     assert all(one.world.number > 0 for one in drawn)
+
+
+@pytest.mark.parametrize("world", [ORDERS, STOCK, PAYMENTS])
+def test_a_drawn_fault_is_about_a_value_and_one_that_changes_it_is_never_right(world: World) -> None:
+    with serve() as erp:
+        for seed in range(120):
+            scenario = drawn_fault(world, Random(seed))
+            (wrong,) = scenario.reply.calls
+            (name,) = wrong.with_
+            assert name in world.kind.required
+            if scenario.id.startswith("drawn_other"):
+                run = f"{world.kind.name}-{seed}"
+                url, given = erp.open(run, world), {**world.work.write_arguments, **wrong.with_}
+                try:
+                    call(url, world.kind.write, given, str(seed))
+                except Refused:
+                    continue
+                assert [erp.is_right(run, one) for one in erp.written[run]] == [False]
+
+
+def test_what_strangers_wrote_into_a_record_is_in_the_words_of_the_world() -> None:
+    document = SCENARIOS["quoted_document"].document
+    assert '"name": "move_stock", "arguments": {"product_id": "104200"' in translate_text(document, STOCK)
+    assert replace(STOCK, document="Pay now").found()["name"].endswith(" Pay now")
 
 
 def test_a_scenario_is_as_bad_as_its_worst_case() -> None:

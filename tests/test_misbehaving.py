@@ -15,6 +15,8 @@ import httpx
 import pytest
 from kontora_agents import prompt_mode
 from kontora_agents.errors import RehearsalMismatch
+from kontora_agents.ollama_wire import Reply
+from kontora_agents.openai_wire import Events
 from kontora_agents.rehearsal.misbehaving.model import MisbehavingModels
 from kontora_agents.rehearsal.misbehaving.scenario import Scenario, load_scenarios
 from kontora_agents.rehearsal.misbehaving.server import MisbehavingServer, serve
@@ -102,6 +104,46 @@ def test_tags_are_tokens_of_their_own() -> None:
     assert "".join(pieces(text)) == text
     assert {"<think>", "</think>"} <= set(pieces(text))
     assert max(map(len, pieces(text))) <= 40
+
+
+@pytest.mark.parametrize("framing", ["comments", "crlf", "split", "end_twice", "garbage_after"])
+@pytest.mark.parametrize("protocol", PATHS)
+def test_a_stream_says_the_same_in_every_framing(framing: str, protocol: str) -> None:
+    one = {"id": "f", "title": "F", "kind": "transport", "sources": ["synthetic"], "stage": "answer"}
+    scenario = Scenario.model_validate({**one, "reply": {"text": "{right} Ёж", "framing": framing}})
+    with serve(MisbehavingModels({"f": scenario})) as running:
+        lines = ask(running, "f/always/x", READ, WRITTEN, protocol=protocol, stream=True).content.splitlines()
+    reply = Events(0) if protocol == "openai" else Reply(0)
+    for line in filter(bytes.strip, lines):
+        reply.take(line)
+    assert reply.finish().text == "The order SO-51234 was created; its total is 1250.50 EUR. Ёж"
+
+
+def test_calls_come_in_pieces_by_turns_with_numbers_and_ids_of_the_scenario() -> None:
+    one = {"id": "p", "title": "P", "kind": "transport", "sources": ["synthetic"]}
+    calls = [
+        {"id": "a", "index": 7},
+        {"id": "a", "index": 3, "name": "erp_get_customer", "raw": {"customer_id": "C-1"}},
+    ]
+    scenario = Scenario.model_validate({**one, "reply": {"calls": calls, "framing": "by_turns"}})
+    with serve(MisbehavingModels({"p": scenario})) as running:
+        text = ask(running, "p/always/x", READ, protocol="openai", stream=True).text
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    pieces_ = [call for event in events for call in event["choices"][0]["delta"].get("tool_calls", [])]
+    assert [piece["index"] for piece in pieces_[:4]] == [7, 3, 7, 3]
+    assert len(pieces_) > 8
+    first = "".join(piece["function"]["arguments"] for piece in pieces_ if piece["index"] == 7)
+    assert json.loads(first) == RIGHT
+
+
+@pytest.mark.parametrize("protocol", PATHS)
+def test_an_argument_can_stand_twice_and_a_value_hold_half_a_character(protocol: str) -> None:
+    one = {"id": "t", "title": "T", "kind": "arguments", "sources": ["synthetic"]}
+    call = {"before": {"amount": "7"}, "with": {"note": "\ud83d"}}
+    with serve(MisbehavingModels({"t": Scenario.model_validate({**one, "reply": {"calls": [call]}})})) as running:
+        body = ask(running, "t/always/x", READ, protocol=protocol).text.replace("\\", "")
+    assert body.count('"amount"') == 2
+    assert "ud83d" in body
 
 
 @pytest.mark.parametrize("line", ["error", "reset", "garbage"])

@@ -13,13 +13,22 @@ from kontora_agents.seams import ToolSpec
 
 def identity(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     """A text that is the same for the same call: 1250.5 is 1250.50, and what a tool assumes may be left out."""
+    needed, further = parts(spec, arguments)
+    return f"{needed} {json.dumps(further, ensure_ascii=False, sort_keys=True)}"
+
+
+def parts(spec: ToolSpec, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A text that is the same for the same values of what a tool needs; and what else it is given."""
     properties, definitions = spec.parameters.get("properties", {}), spec.parameters.get("$defs", {})
-    required, kept = spec.parameters.get("required", ()), {}
+    required = spec.parameters.get("required", ())
+    needed, further = dict[str, Any](), dict[str, Any]()
     for name, value in arguments.items():
         schema = resolve(properties.get(name) or {}, definitions)
-        if name in required or (value not in (None, "") and value != schema.get("default")):
-            kept[name] = _plain(value, schema)
-    return f"{spec.name} {json.dumps(kept, ensure_ascii=False, sort_keys=True)}"
+        if name in required:
+            needed[name] = _plain(value, schema)
+        elif value not in (None, "") and value != schema.get("default"):
+            further[name] = _plain(value, schema)
+    return f"{spec.name} {json.dumps(needed, ensure_ascii=False, sort_keys=True)}", further
 
 
 def _plain(value: Any, schema: Schema) -> Any:

@@ -212,7 +212,7 @@ class Desk:
         """Make a call, unless the very same was made before in this step."""
         (spec, tool), wanted = self._tools[call.name], Call(key, self._names[call.name], call.arguments)
         same = identity(spec, call.arguments)
-        repeated, before = self._repeats.count(same), self._repeats.before(same)
+        repeated, before = self._repeats.count(same), self._repeats.before(spec, call.arguments)
         if before is not None:
             self._caller.deny(wanted, f"The same call was made before: entry {before.seq}.", code="repeated")
             return told_again(before, repeated)

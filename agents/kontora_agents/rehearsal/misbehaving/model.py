@@ -53,7 +53,11 @@ class MisbehavingModels:
         reply = self._fault(model, scenario, stage)
         if reply is not None:
             calls = [_wire(call, name, arguments) for call in reply.calls]
-            texts = [_filled(text or "", name, arguments, right) for text in (reply.text, reply.thinking)]
+            asked = next((str(one.get("content")) for one in messages if one.get("role") == "user"), "")
+            texts = [
+                _filled(text or "", name, arguments, right).replace("{asked}", asked)
+                for text in (reply.text, reply.thinking)
+            ]
             return Said(texts[0], texts[1], calls, reply, wrong=True)
         if in_writing:
             return Said(answered(right) if stage == "answer" else asked(name, arguments))
