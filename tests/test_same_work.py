@@ -23,7 +23,7 @@ def spec(*needed: str, writes: bool = True) -> ToolSpec:
 
 
 CREATE, UPDATE = spec("customer", "amount", "due"), spec("customer")
-DONE = Outcome(7, "ok", {"id": "SO-1"}, "", "", False)
+DONE = Outcome(7, "ok", {"id": "SO-1"})
 
 
 def again(tool: ToolSpec, first: dict[str, Any], second: dict[str, Any], name: str = "add_note") -> bool:

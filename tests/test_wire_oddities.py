@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -143,8 +144,6 @@ def test_two_calls_stay_two_whatever_their_numbers(chunks: list[Any]) -> None:
 
 @pytest.mark.parametrize("content", [5, True, {"a": 1}, [None, 5], [{"text": None}]])
 def test_content_of_any_kind_does_no_harm(content: Any) -> None:
-    for answer in (lambda: ollama(said(content=content)), lambda: openai(delta(content=content), delta("stop"))):
-        try:
-            assert isinstance(answer().text, str)
-        except ModelError:
-            continue
+    for ask, chunks in ((ollama, [said(content=content)]), (openai, [delta(content=content), delta("stop")])):
+        with suppress(ModelError):
+            assert isinstance(ask(*chunks).text, str)

@@ -53,9 +53,9 @@ class MisbehavingModels:
         reply = self._fault(model, scenario, stage)
         if reply is not None:
             calls = [_wire(call, name, arguments) for call in reply.calls]
-            asked = next((str(one.get("content")) for one in messages if one.get("role") == "user"), "")
+            task = next((str(one.get("content")) for one in messages if one.get("role") == "user"), "")
             texts = [
-                _filled(text or "", name, arguments, right).replace("{asked}", asked)
+                _filled(text or "", name, arguments, right).replace("{asked}", task)
                 for text in (reply.text, reply.thinking)
             ]
             return Said(texts[0], texts[1], calls, reply, wrong=True)
