@@ -53,7 +53,7 @@ def settings(folder: Path, database_url: str, erp: str, model: str) -> Settings:
         database_url=SecretStr(database_url),
         workflows=folder / "workflows",
         connectors={"erp": InstanceSettings.model_validate({"kind": "fake-erp", "url": erp, "limit": 1})},
-        models={"default": ModelSettings(url=model, name=fake_model.NAME)},
+        models=dict.fromkeys(("default", "strong"), ModelSettings(url=model, name=fake_model.NAME)),
         lease_s=LEASE_S,
     )
 

@@ -111,7 +111,8 @@ class Mouth(Exchange):
 def _reference(request: dict[str, Any]) -> str:
     """What the task names as `reference`."""
     task = next(message["content"] for message in request["messages"] if message["role"] == "user")
-    return str(json.loads(task.partition("\n\n")[2])["reference"])
+    data, _ = json.JSONDecoder().raw_decode(task.partition("\n\n")[2])  # what was looked up may stand behind it
+    return str(data["reference"])
 
 
 def _said(request: dict[str, Any], turn: int, reference: str) -> dict[str, Any]:

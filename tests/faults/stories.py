@@ -58,6 +58,17 @@ _READ = """
 steps: [{id: stock, call: erp.stock, with: {reference: "${{ inputs.reference }}/stock"}}]
 """
 
+_ESCALATES = """
+agents:
+  clerk:
+    instructions: You look up what is asked for.
+    tools: [erp.stock]
+    limits: {turns: 1}
+    grounding: "off"
+    escalation: {model: strong}
+steps: [{id: agent, agent: clerk, with: {reference: "${{ inputs.reference }}/agent"}}]
+"""
+
 
 def _one(door: str) -> str:
     book = f'call: erp.book_{door}, with: {{reference: "${{{{ inputs.reference }}}}/book", text: ink}}'
@@ -102,6 +113,8 @@ STORIES = {
         Story("order", ORDER, ("/book", "/agent")),
         Story("fan", _FAN, ("/a", "/b")),
         Story("timer", _PAUSED),
+        # The agent's own model has no turn left, and a person lets a stronger one be asked.
+        Story("escalates", _ESCALATES),
         Story("schedule", _READ, scheduled=True),
         # The write is made, and its answer is lost.
         Story("lost", _one("native_key"), ("/book",), faults=(_LOST,)),
