@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import sqlite3
 from pathlib import Path
 
 import pytest
-from kontora_cli.failures import FAMILIES
+from kontora_cli.failures import FAMILIES, explain
 from kontora_cli.invocation import as_typed
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.approvals import Request
@@ -228,6 +229,12 @@ def test_connectors_are_listed_and_checked(office: CommandLine) -> None:
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_said_and_is_no_defect() -> None:
+    said = explain(OSError(errno.ENOSPC, "No space left on device"))
+    assert (said.exit_code, said.code) == (5, "no_room")
+    assert "Make room" in said.next_
 
 
 def test_every_family_of_errors_is_there() -> None:

@@ -60,7 +60,7 @@ def _ledger(house: House) -> Iterator[Finding]:
         workers = house.ledger.workers.alive()
     except Exception as error:
         said = explain(error, house.settings.home)
-        yield Finding("ledger", "fails", said.why, said.next_)
+        yield Finding("ledger", "fails", said.why, "" if said.code == "ledger_unavailable" else said.next_)
         return
     yield Finding("ledger", "ok", f"{house.ledger.database.dialect}, schema {house.ledger.database.revision()}")
     if workers:

@@ -179,6 +179,11 @@ def explain(error: BaseException, home: Path | None = None) -> Explained:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         why = "Another program listens there."
         return _typed(Explained(UNAVAILABLE, "port_taken", "The port is taken.", why, "kontora serve --port 0"), home)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        said = Explained(
+            UNAVAILABLE, "no_room", "There is no room.", f"{error.strerror}.", "Make room, then try again."
+        )
+        return _typed(said, home)
     if isinstance(error, OSError) and error.filename:
         what = f"{error.filename} cannot be used."
         return Explained(CONFIGURATION, "file_error", what, f"{error.strerror}.", "Choose a folder that you may write.")

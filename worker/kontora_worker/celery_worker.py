@@ -27,7 +27,7 @@ def main() -> None:
     house = House(settings)
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
-    def work(run_id: str) -> None:
+    def work(run_id: object = None, *_: object, **__: object) -> None:  # a message may hold anything
         # Here, because the pool installs a handler of its own after its processes were initialised; it would tear
         # the run off, ours lets it be handed back.
         signal.signal(signal.SIGTERM, lambda *_: house.engine.stopping.set())

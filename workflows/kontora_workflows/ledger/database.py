@@ -38,6 +38,8 @@ UNCHANGED = exists(select(_VERSION).where(_VERSION == REVISION))
 
 #: How SQLite says that a table or column is missing.
 _UNFIT = re.compile(r"no such (table|column)|has no column")
+#: How the databases say that a disk is full or must not be written to: SQLite often only that it cannot open a file.
+_NO_ROOM = re.compile(r"full|readonly|disk I/O error|unable to open|No space")
 #: A connection that lay idle for longer is looked at before it is used, in seconds: to look at each costs a round trip.
 _IDLE_S = 1.0
 #: How long a transaction waits for SQLite's write lock, in seconds.
@@ -181,7 +183,7 @@ class Database:
             said = str(error.orig)
             if _UNFIT.search(said):
                 raise LedgerUnfit(REVISION, said) from error
-            why = "is full or not writable" if "full" in said or "readonly" in said else "does not answer"
+            why = "is full or not writable" if _NO_ROOM.search(said) else "does not answer"
             raise LedgerUnavailable(
                 f"The ledger's database {why}. Nothing was lost: start it (or make room), then try again.", detail=said
             ) from error
