@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,14 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert first.public == second.public == public_key(home / PUBLIC)
     assert stat.S_IMODE((home / PRIVATE).stat().st_mode) == 0o600
     assert {path.name for path in home.iterdir()} == {PRIVATE, PUBLIC}
+
+
+def test_a_key_whose_making_broke_off_is_made_or_finished_by_the_next_who_needs_it(tmp_path: Path) -> None:
+    (tmp_path / f".{PRIVATE}.{os.getpid()}").touch()  # a process of our number was killed, or had no room
+    first = signing_key(tmp_path)
+    (tmp_path / PUBLIC).unlink()
+    assert signing_key(tmp_path).public == first.public == public_key(tmp_path / PUBLIC)
+    assert {path.name for path in tmp_path.iterdir()} == {PRIVATE, PUBLIC}
 
 
 def test_a_file_that_holds_no_key_is_named(tmp_path: Path) -> None:

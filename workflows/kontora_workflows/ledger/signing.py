@@ -47,7 +47,10 @@ def signing_key(folder: Path) -> SigningKey:
     data = base64.b64decode("".join(line for line in _text(path).splitlines() if not line.startswith("-----")))
     if len(data) != 48 or not data.startswith(_PEM):
         raise KeyUnusable(f"{path} holds no Ed25519 key.")
-    return SigningKey(data[16:])
+    key = SigningKey(data[16:])
+    if not (folder / PUBLIC).exists():  # whoever made the key died before it had written this
+        _show(folder, key)
+    return key
 
 
 def _make(folder: Path) -> None:
@@ -55,15 +58,24 @@ def _make(folder: Path) -> None:
     seed = secrets.token_bytes(32)
     text = base64.b64encode(_PEM + seed).decode()
     part = folder / f".{PRIVATE}.{os.getpid()}"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    part.unlink(missing_ok=True)  # of a process that had our number and was killed
     try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
         os.link(part, folder / PRIVATE)  # of two who make one at once, the first stays
-        (folder / PUBLIC).write_text(write_public_key(SigningKey(seed).public), encoding="ascii")
     except FileExistsError:
         pass
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
+
+
+def _show(folder: Path, key: SigningKey) -> None:
+    part = folder / f".{PUBLIC}.{os.getpid()}"
+    try:
+        part.write_text(write_public_key(key.public), encoding="ascii")
+        part.replace(folder / PUBLIC)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def public_key(path: Path) -> bytes:
