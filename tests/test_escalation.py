@@ -354,6 +354,17 @@ def test_a_text_that_was_changed_in_the_database_after_the_yes_is_not_sent(ledge
         assert desk.strong.asked == []
 
 
+def test_a_yes_to_a_server_in_the_house_is_none_to_one_outside(ledger_url: str) -> None:
+    with two_models(ledger_url, zone="private") as desk:
+        run = desk.begin(flow())
+        assert "would go to" in desk.pending().title
+        desk.models.zone = "external"
+        run = desk.decide(run)
+        assert desk.work_result(run)["escalated"] == "rejected"
+        assert "another zone" in desk.work_result(run)["message"]
+        assert desk.strong.asked == []
+
+
 def test_an_agent_without_escalation_leaves_what_it_always_left(ledger_url: str) -> None:
     with two_models(ledger_url, CLERK) as desk:
         run = desk.begin(AGENT)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kontora_agents.autogen_runner import AutogenRunner
@@ -113,7 +112,7 @@ class TwoModelOffice:
 
     def worker(self) -> Engine:
         """A new process, as far as the engine can tell."""
-        models = TwoModels(**{**self.models.__dict__, "own": Rehearsed(self.here.url), "_clients": {}})
+        models = replace(self.models, own=Rehearsed(self.here.url), _clients={})
         parts = self.here.ledger, OneDoor(self.here.notebook), models, self.here.hole, AutogenRunner()
         self.here.engines.append(engine := Engine(*parts, "one", 5000))
         return engine
@@ -150,7 +149,7 @@ class TwoModelOffice:
     def work_result(self, run: Run) -> dict[str, Any]:
         """What the agent's step gave."""
         result: dict[str, Any] = self.here.result(run)["work"]
-        return json.loads(json.dumps(result))  # type: ignore[no-any-return]
+        return result
 
 
 @contextmanager

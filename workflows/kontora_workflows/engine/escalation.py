@@ -94,10 +94,9 @@ class Escalation:
             return ""
         wanted = self._agent.escalation
         assert wanted is not None
+        script = f"{self._step.agent}_escalation"  # of a rehearsal
         try:
-            model = self._models.choose(
-                wanted.model, self._workflow.name, f"{self._step.agent}_escalation", tools=False
-            ).approved
+            model = self._models.choose(wanted.model, self._workflow.name, script, tools=False).approved
         except ModelError as error:
             if error.retryable:
                 raise
@@ -165,6 +164,8 @@ class Escalation:
         """Spend the yes, in the transaction that says so. False if it cannot be spent."""
         if self._journal.recorded("model.escalated", self._key) is not None:
             return True
+        if model.zone != arguments["zone"]:  # its settings were changed since
+            return False
         ledger, head = self._journal.ledger, self._journal.head
         plan = {"model": model.name, "server": model.server, "rehearsal": model.rehearsal}
         body = {"model": model.name, "server": model.server, "zone": model.zone, "arguments_hash": digest(arguments)}
@@ -203,8 +204,7 @@ class Escalation:
     def _outcome(self, answer: ModelAnswer, text: str, evidence: list[str]) -> AgentOutcome:
         """What came of the step as a whole: the last answer, and all that was spent on it."""
         agent, own = self._agent, [entry.data for entry in self._mine("model.answered")]
-        grounded = agent.grounding == "off"
-        sources = [agent.instructions, *evidence]
+        looked_at, sources = agent.grounding != "off", [agent.instructions, *evidence]
         return AgentOutcome(
             text=text,
             turns=len(own) + 1,
@@ -214,7 +214,7 @@ class Escalation:
             model=answer.model,
             rehearsal=answer.rehearsal or any(one["rehearsal"] for one in own),
             ended="answered",
-            ungrounded=[] if grounded else check(text, sources, agent.derivations),
+            ungrounded=check(text, sources, agent.derivations) if looked_at else [],
         )
 
 
@@ -253,7 +253,7 @@ def _not_asked(how: How, why: str) -> Escalated:
 
 def _denied(decided: Entry) -> Escalated:
     said, by = decided.data["decision"], decided.data["by"]
-    why = {"rejected": f"{by} said no", "expired": "nobody said yes in time"}.get(said)
-    return _not_asked(
-        "expired" if said == "expired" else "rejected", f"{why or 'the yes was for another text, or is used up'}."
-    )
+    if said == "expired":
+        return _not_asked("expired", "nobody said yes in time.")
+    why = f"{by} said no" if said == "rejected" else "the yes was for another text or another zone, or is used up"
+    return _not_asked("rejected", f"{why}.")
