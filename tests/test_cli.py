@@ -253,6 +253,8 @@ def test_every_family_of_errors_is_there() -> None:
         (["run", "receivables-ageing", "-i", "language"], 2, "NAME=VALUE"),
         (["run", "receivables-ageing", "--bind", "erp=nobody"], 4, "nobody"),
         (["runs", "show", "run_X"], 4, "runs list"),
+        (["runs", "list", "--state", "finished"], 2, "succeeded"),
+        (["approvals", "list", "--state", "open"], 2, "pending"),
         (["approvals", "approve", "apr_X"], 4, "approvals list"),
         (["schedules", "remove", "sch_X"], 4, "schedules list"),
         (

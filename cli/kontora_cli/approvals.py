@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -11,7 +11,7 @@ from kontora_cli.escalations import headline, where, whole
 from kontora_cli.failures import CONFIGURATION, OK, CliError
 from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
-from kontora_cli.options import Home, Inputs, Json, Limit, values
+from kontora_cli.options import Home, Inputs, Json, Limit, known, values
 from kontora_cli.output import clock, facts, note, show, table
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def list_approvals(
 ) -> int:
     """List approvals, oldest first."""
     from kontora_api.documents import ApprovalDocument
+    from kontora_workflows.ledger.approvals import ApprovalState
 
+    known([state], get_args(ApprovalState))
     with opened(home) as house:
         house.ledger.approvals.expire()
         root = house.ledger.runs.get(run_id).root_id if run_id else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,15 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
             raise typer.BadParameter(f"{name!r} is given twice.", param_hint=option)
         found[name] = value
     return found
+
+
+def known(given: Iterable[str], states: Iterable[str]) -> list[str]:
+    """States that were asked for. Raises `typer.BadParameter` for one that there is not; nothing is ever in it."""
+    states = list(states)
+    for one in given:
+        if one not in states:
+            raise typer.BadParameter(f"There is no state {one!r}; there are {', '.join(states)}.", param_hint="--state")
+    return list(given)
 
 
 def values(given: list[str] | None) -> dict[str, Any]:

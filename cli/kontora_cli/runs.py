@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from kontora_cli.failures import OK, RUN_FAILED
 from kontora_cli.invocation import command, said_home
 from kontora_cli.opening import going_on, opened, principal
-from kontora_cli.options import Home, Json, Limit
+from kontora_cli.options import Home, Json, Limit, known
 from kontora_cli.output import clock, facts, note, show, table
 
 if TYPE_CHECKING:
@@ -34,9 +34,11 @@ def list_runs(
 ) -> int:
     """List runs, newest first."""
     from kontora_api.documents import RunSummary
+    from kontora_workflows.ledger.run import State
 
+    states = known(state or (), get_args(State))
     with opened(home) as house:
-        runs = house.ledger.runs.page(states=state or (), workflow=workflow, limit=limit).items
+        runs = house.ledger.runs.page(states=states, workflow=workflow, limit=limit).items
         documents = [RunSummary.of(run).model_dump(mode="json") for run in runs]
     rows = [
         (run.id, run.workflow, _state(run.state, run.waiting_for), run.trigger, clock(run.created_at)) for run in runs
