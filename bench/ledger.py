@@ -62,7 +62,7 @@ def _questions(ledger: Ledger) -> Ways:
     """What is asked all the time."""
     return {
         "runs": lambda: ledger.runs.page(),
-        "failed runs": lambda: ledger.runs.page(states=["failed", "needs_review"]),
+        "failed runs": lambda: ledger.runs.page(states=["failed", "needs_review"], limit=20),  # a small one has few
         "runs of a workflow": lambda: ledger.runs.page(workflow="flow-3"),
         "entries of a run": lambda: ledger.entries.of_run(run_id(0)),
         "approvals": lambda: ledger.approvals.page(state="pending"),
