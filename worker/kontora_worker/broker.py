@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.transport import TRANSPORT_ALIASES
 from kontora_workflows.engine.ports import QUEUE
 from kontora_workflows.failpoints import passing
 
@@ -19,6 +20,9 @@ log = logging.getLogger("kontora.broker")
 
 #: How long a broker that did not answer is left alone, in seconds.
 _PAUSE_S = 2.0
+
+#: kombu imports it when it is first needed, which takes half a second.
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "kontora_worker.redis_transport:Transport")
 
 #: The one task.
 TASK = "kontora.work"
