@@ -54,6 +54,8 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        #: Workflows that were checked, by name: one is read anew when its file has changed.
+        self._sound: dict[str, Loaded] = {}
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -133,8 +135,10 @@ class House:
     def workflow(self, name: str) -> Workflow:
         """A workflow by name, checked. Raises `UnknownWorkflow`, `WorkflowInvalid`."""
         loaded = self.catalog.get(name)
-        if problems := validate(loaded):
-            raise WorkflowInvalid(problems)
+        if self._sound.get(name) is not loaded:
+            if problems := validate(loaded):
+                raise WorkflowInvalid(problems)
+            self._sound[name] = loaded
         return loaded.workflow
 
     def runnable(self, name: str) -> Workflow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from kontora_agents.definition import AgentDefinition, Limits, ToolName
@@ -279,6 +280,12 @@ class Workflow(Form):
     steps: list[Step] = Field(min_length=1)
     outputs: dict[Name, Reference] = Field(default_factory=dict)
 
+    @cached_property
+    def as_json(self) -> str:
+        """The whole definition as canonical JSON, defaults filled in."""
+        form = self.model_dump(mode="json")
+        return json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
     def steps_below(self, path: str | None) -> list[Step]:
         """The steps at a path of loops (`reminders/letters`); without one, those of the workflow itself."""
         steps = self.steps
@@ -290,7 +297,5 @@ class Workflow(Form):
 
 
 def definition_hash(workflow: Workflow) -> str:
-    """Return the SHA-256 (hex) of the whole definition, defaults filled in: what a run was started with."""
-    form = workflow.model_dump(mode="json")
-    text = json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 (hex) of the whole definition: what a run was started with."""
+    return hashlib.sha256(workflow.as_json.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from kontora_workflows.definition import Workflow, definition_hash
 from kontora_workflows.engine.ports import Doors, Sender
 from kontora_workflows.inputs import resolve_inputs
 from kontora_workflows.ledger import Ledger
-from kontora_workflows.ledger.chain import canonical, digest
+from kontora_workflows.ledger.chain import digest
 from kontora_workflows.ledger.run import NewRun, Run
 
 
@@ -49,7 +48,7 @@ def prepare_run(doors: Doors, workflow: Workflow, start: Start, *, today: date) 
     return NewRun(
         workflow=workflow.name,
         definition_hash=definition_hash(workflow),
-        definition=canonical(json.loads(workflow.model_dump_json())),
+        definition=workflow.as_json,
         inputs=inputs,
         principal=start.principal,
         trigger=start.trigger,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -17,16 +18,34 @@ from kontora_workflows.ledger.entries import LeaseLost
 _LOOK_S = 0.25
 
 
-class CallThread:
-    """Makes one call at a time."""
+class CallPool:
+    """The thread of a process in which calls are made one at a time: another one as soon as a call hangs in it."""
 
-    def __init__(self, pulse: Pulse) -> None:
-        self._pulse = pulse
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")
+    def __init__(self) -> None:
+        self._pool = self._fresh()
+
+    def _fresh(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, thread_name_prefix="call")
+
+    def submit(self, method: Callable[..., Any], *args: Any, **values: Any) -> Future[Any]:
+        """Begin a call."""
+        return self._pool.submit(method, *args, **values)
+
+    def leave(self) -> None:
+        """Leave a call that hangs to itself."""
+        self.close()
+        self._pool = self._fresh()
 
     def close(self) -> None:
         """Let go of the thread; one that hangs in a call is left behind."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class CallThread:
+    """Makes the calls of one run."""
+
+    def __init__(self, pulse: Pulse, pool: CallPool) -> None:
+        self._pulse, self._pool = pulse, pool
 
     def answer(self, connector: Connector[Any], tool: Tool, values: dict[str, Any]) -> Any:
         """Call the method and wait for it. A read is left when the run has to stop; a write is never torn.
@@ -72,7 +91,5 @@ class CallThread:
         return None if found is None else tool.result.dump_python(found, mode="json")
 
     def _abandon(self, connector: Connector[Any]) -> None:
-        """Leave a call that hangs to itself: the next one gets a thread of its own."""
         connector.interrupt()
-        self._pool.shutdown(wait=False)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="call")
+        self._pool.leave()

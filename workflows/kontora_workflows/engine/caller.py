@@ -8,7 +8,7 @@ from typing import Any
 from kontora_connectors import Connector, ConnectorError, Invalid, Label, OutcomeUnknown, Tool
 from kontora_connectors.data_classes import class_of, without_secrets
 
-from kontora_workflows.engine.call_thread import CallThread
+from kontora_workflows.engine.call_thread import CallPool, CallThread
 from kontora_workflows.engine.calls import Call, Outcome, Prepared
 from kontora_workflows.engine.gate import Gate
 from kontora_workflows.engine.journal import QUICK_S, Journal
@@ -24,15 +24,11 @@ from kontora_workflows.ledger.entries import LeaseLost
 class Caller:
     """Makes the tool calls of one run."""
 
-    def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], pulse: Pulse) -> None:
+    def __init__(self, journal: Journal, doors: Doors, bindings: dict[str, str], pulse: Pulse, pool: CallPool) -> None:
         self._journal, self._doors, self._bindings = journal, doors, bindings
-        self._thread, self._pulse = CallThread(pulse), pulse
+        self._thread, self._pulse = CallThread(pulse, pool), pulse
         self._gate = Gate(journal, self._thread)
         self._files = RunFiles(journal)
-
-    def close(self) -> None:
-        """Let go of the thread."""
-        self._thread.close()
 
     def find(self, name: str) -> tuple[Connector[Any], Tool]:
         """The connector and tool behind `role.tool`. Raises `Invalid`, `BindingMissing`, `ConnectorError`."""

@@ -12,10 +12,11 @@ from typing import Any
 from kontora_agents.runner import AgentRunner
 
 from kontora_workflows.definition import Workflow
+from kontora_workflows.engine.call_thread import CallPool
 from kontora_workflows.engine.execution import Execution
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import Doors, Models, Sender
-from kontora_workflows.engine.pulse import Pulse
+from kontora_workflows.engine.pulse import Heart, Pulse
 from kontora_workflows.engine.routing import ANYWHERE, Routes, send_all
 from kontora_workflows.engine.signals import (
     MAX_ATTEMPTS,
@@ -57,10 +58,13 @@ class Engine:
         self.stopping = threading.Event()
         # One event loop for all runs of this process: connections to the model server live in it.
         self._loop = asyncio.Runner()
+        self._heart, self._calls = Heart(self.lease_ms), CallPool()
         self._workflows: dict[str, Workflow] = {}
 
     def close(self) -> None:
-        """Close the event loop and what models opened in it."""
+        """Close the event loop and what models opened in it, and let go of threads."""
+        self._heart.close()
+        self._calls.close()
         self._loop.run(self.models.aclose())
         self._loop.close()
 
@@ -72,7 +76,7 @@ class Engine:
         if claim is None:
             return False
         try:
-            with Pulse(self.ledger, claim, self.lease_ms, self.stopping) as pulse:
+            with self._heart.beats(Pulse(self.ledger, claim, self.lease_ms, self.stopping)) as pulse:
                 done = self._settle(claim, Journal(self.ledger, claim), pulse)
         except LeaseLost:
             log.info("run %s was taken over", run_id)
@@ -126,11 +130,9 @@ class Engine:
             why = f"The run began under replay version {journal.run.replay_version}; this Kontora has {REPLAY_VERSION}."
             raise StepFailed("engine_changed", why, "Let a worker of the older version finish it, or start a new run.")
         workflow = self._workflow(journal.run.definition_hash)
-        execution = Execution(workflow, journal, pulse, self.doors, self.models, self.runner, self._loop, self.routes)
-        try:
-            return execution.go(), execution.outputs()
-        finally:
-            execution.close()
+        ours = self.doors, self.models, self.runner, self._loop, self._calls, self.routes
+        execution = Execution(workflow, journal, pulse, *ours)
+        return execution.go(), execution.outputs()
 
     def _workflow(self, hash_: str) -> Workflow:
         """A definition as it was when a run started; the last ones are kept."""

@@ -23,6 +23,7 @@ from kontora_workflows.definition import (
     Workflow,
 )
 from kontora_workflows.engine.agent_step import AgentWork
+from kontora_workflows.engine.call_thread import CallPool
 from kontora_workflows.engine.caller import Caller
 from kontora_workflows.engine.calls import Call, Outcome
 from kontora_workflows.engine.delivering import delivery
@@ -51,12 +52,13 @@ class Execution:
         models: Models,
         runner: AgentRunner,
         loop: asyncio.Runner,
+        pool: CallPool,
         routes: Routes = ANYWHERE,
     ) -> None:
         self.workflow, self.journal, self.pulse, self._routes = workflow, journal, pulse, routes
         self._models, self._runner, self._loop = models, runner, loop
         run = journal.run
-        self._caller = Caller(journal, doors, run.bindings, pulse)
+        self._caller = Caller(journal, doors, run.bindings, pulse, pool)
         self.scope = self._scope()
 
     def _scope(self) -> Scope:
@@ -66,10 +68,6 @@ class Execution:
             return Scope({**run.inputs}, {})
         facts = {"id": run.id, "workflow": run.workflow, "started_on": started.date().isoformat()}
         return Scope({"inputs": run.inputs, "steps": {}, "run": facts}, {})
-
-    def close(self) -> None:
-        """Let go of threads."""
-        self._caller.close()
 
     def go(self) -> dict[str, Any]:
         """Do every step that is not done yet; return the results by step. Raises `Stop`, `LeaseLost`."""

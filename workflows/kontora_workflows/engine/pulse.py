@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kontora_workflows.engine.signals import Cancelled, HandBack, StepFailed, TimedOut
 from kontora_workflows.ledger import Ledger
@@ -12,42 +14,69 @@ from kontora_workflows.ledger.database import LedgerUnavailable
 from kontora_workflows.ledger.entries import LeaseLost
 from kontora_workflows.ledger.run import Claim
 
+log = logging.getLogger("kontora.engine")
+
+
+class Heart:
+    """The thread of a process that extends the lease of the run in hand, four times per lease."""
+
+    def __init__(self, lease_ms: int) -> None:
+        self._pause_s = lease_ms / 4000
+        self._beating, self._closed = threading.Lock(), threading.Event()
+        self._pulse: Pulse | None = None
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def beats(self, pulse: Pulse) -> Iterator[Pulse]:
+        """Keep a run's lease inside the block; when it is left, no heartbeat is under way."""
+        if self._thread is None:  # not before: threads do not survive a fork
+            self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+            self._thread.start()
+        self._pulse = pulse
+        try:
+            yield pulse
+        finally:
+            with self._beating:
+                self._pulse = None
+
+    def _beat(self) -> None:
+        while not self._closed.wait(self._pause_s):
+            with self._beating:
+                if self._pulse is not None:
+                    self._pulse.beat()
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._closed.set()
+
 
 class Pulse:
-    """Extends the lease four times per lease from its own thread, until the block ends."""
+    """What is known about the lease of one claimed run, and about what asks it to stop."""
 
     def __init__(self, ledger: Ledger, claim: Claim, lease_ms: int, stopping: threading.Event) -> None:
-        self._ledger, self._claim, self._lease_ms = ledger, claim, lease_ms
-        self._done, self._stopping = threading.Event(), stopping
-        self._lost = self._cancelled = False
+        self._ledger, self._claim, self._lease_ms, self._stopping = ledger, claim, lease_ms, stopping
+        self._lost, self._cancelled = False, claim.run.cancel_requested_at is not None
         self._started = self._beaten = time.monotonic()
         #: The step that is open and when it has to be done, in milliseconds since 1970 on the database's clock.
         self.step: tuple[str, int] | None = None
-        self._thread = threading.Thread(target=self._beat, name=f"pulse {claim.run.id}", daemon=True)
 
-    def __enter__(self) -> Pulse:
-        self._cancelled = self._claim.run.cancel_requested_at is not None
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        while not self._done.wait(self._lease_ms / 4000):
-            began = time.monotonic()
-            try:
-                answer = self._ledger.runs.heartbeat(self._claim.run.id, self._claim.fence, self._lease_ms)
-            except LedgerUnavailable:
-                continue  # the lease may run out; the fence decides then
-            if answer is None:
-                self._lost = True
-                return
-            self._beaten = began
-            self._cancelled = self._cancelled or answer
+    def beat(self) -> None:
+        """Extend the lease. Where that fails it may run out; the fence decides then."""
+        if self._lost:
+            return
+        began = time.monotonic()
+        try:
+            answer = self._ledger.runs.heartbeat(self._claim.run.id, self._claim.fence, self._lease_ms)
+        except LedgerUnavailable:
+            return
+        except Exception:
+            log.exception("run %s: no heartbeat", self._claim.run.id)
+            return
+        if answer is None:
+            self._lost = True
+            return
+        self._beaten = began
+        self._cancelled = self._cancelled or answer
 
     @property
     def quiet(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, cast
 from kontora_agents.runner import AgentRunner
 
 from kontora_workflows.definition import Workflow
+from kontora_workflows.engine.call_thread import CallPool
 from kontora_workflows.engine.execution import Execution
 from kontora_workflows.engine.journal import Journal
 from kontora_workflows.engine.ports import ChosenModel, Doors
@@ -68,8 +69,8 @@ def _replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run: Run) -> Repl
         return Replayed(run.id, run.item_key, run.state, 0, "inputs", why)
     journal = _DryJournal(ledger, run)
     workflow = Workflow.model_validate_json(ledger.runs.definition(run.definition_hash))
-    loop = asyncio.Runner()
-    execution = Execution(workflow, journal, cast(Pulse, _Still()), _NoLimits(doors), _Silence(), runner, loop)
+    loop, calls = asyncio.Runner(), CallPool()
+    execution = Execution(workflow, journal, cast(Pulse, _Still()), _NoLimits(doors), _Silence(), runner, loop, calls)
 
     def found(at: str | None = None, why: str | None = None) -> Replayed:
         return Replayed(run.id, run.item_key, run.state, journal.finished, at, why)
@@ -90,7 +91,7 @@ def _replay(ledger: Ledger, doors: Doors, runner: AgentRunner, run: Run) -> Repl
         same = short or then == now
         return found() if same else found("the end", f"The replay fails ({error.failure.message}), the run did not so.")
     finally:
-        execution.close()
+        calls.close()
         loop.close()
     short = run.state != "succeeded"
     return found("the end", f"The replay comes to its end; the run is {run.state}.") if short else found()

@@ -15,10 +15,10 @@ from kontora_workflows.ledger.chain import canonical
 from kontora_workflows.ledger.database import insert_ignore
 from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.run import REPLAY_VERSION, NewRun, Run
+from kontora_workflows.ledger.statement import Statement
 from kontora_workflows.ledger.tables import Now
 
-#: Built once: building a statement anew costs more than running it.
-_ADD_RUN = tables.runs.insert().values({column.name: bindparam(column.name) for column in tables.runs.c})
+_ADD_RUN = Statement(tables.runs.insert())
 _NOW = select(Now())
 _PARENT = select(tables.runs.c.root_id, tables.runs.c.restored_at).where(tables.runs.c.id == bindparam("parent"))
 #: What a new run has in common with its row.
@@ -47,7 +47,7 @@ def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRu
     definitions = {new.definition_hash: {"name": new.workflow, "text": new.definition} for new in news}
     texts = [{"hash": hash_, "created_at": now, **known} for hash_, known in definitions.items()]
     connection.execute(insert_ignore(connection, tables.definitions), texts)
-    connection.execute(_ADD_RUN, rows)
+    _ADD_RUN.run_each(connection, rows)
     entries.store(connection, firsts)
     return [Run.read(row) for row in rows]
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Insert, Row, Update, bindparam, func, select, update
+from sqlalchemy import ClauseElement, Connection, Row, Table, bindparam, exists, func, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import GENESIS, Entry, canonical, entry_hash, seal
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.open_writes import KINDS, open_writes
+from kontora_workflows.ledger.statement import Statement, together
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
 
-#: Built once: building a statement anew costs more than storing an entry.
-_ADD, _ADD_PAYLOAD = tables.entries.insert(), tables.payloads.insert()
+_ADD, _ADD_PAYLOAD = Statement(tables.entries.insert()), Statement(tables.payloads.insert())
 _MOVE = (
     update(tables.runs)
     .where(
@@ -29,6 +29,10 @@ _MOVE = (
         R.head_seq == bindparam("seen"),
     )
     .values(head_seq=bindparam("to_seq"), head_hash=bindparam("to_hash"))
+)
+#: The head is where this transaction moved it to: whoever else moved it came to another hash.
+_MOVED = exists().where(
+    R.id == bindparam("run"), R.head_seq == bindparam("to_seq"), R.head_hash == bindparam("to_hash")
 )
 _LOCK = select(R.head_seq, R.head_hash, R.fence, R.wakes, Now()).where(R.id == bindparam("run")).with_for_update()
 
@@ -89,20 +93,29 @@ def _sealed(head: Head, drafts: Iterable[Draft]) -> Iterator[Sealed]:
         previous = hash_
 
 
-def _moving(changed: dict[str, Any]) -> tuple[Update, dict[str, Any]]:
-    """The statement that moves a head and changes columns of its run, and the values it takes."""
-    if any(isinstance(value, ClauseElement) for value in changed.values()):
-        return _MOVE.values(**changed), {}
-    return _moving_to(tuple(changed)), {f"new_{name}": value for name, value in changed.items()}
-
-
 @cache
-def _moving_to(names: tuple[str, ...]) -> Update:
-    return _MOVE.values({name: bindparam(f"new_{name}", type_=R[name].type) for name in names})
+def _moving(names: tuple[str, ...]) -> Statement:
+    """What moves a head and changes columns of its run."""
+    return Statement(_MOVE.values({name: bindparam(f"new_{name}", type_=R[name].type) for name in names}))
 
 
-def _add(connection: Connection, insert: Insert, rows: list[dict[str, Any]]) -> None:
-    connection.execute(insert, rows if len(rows) > 1 else rows[0])  # for one row drivers have a shorter way
+def _adding(table: Table) -> Statement:
+    """What adds a row if the head was moved in this transaction."""
+    row = select(*(bindparam(column.name, type_=column.type) for column in table.c)).where(_MOVED)
+    return Statement(table.insert().from_select(list(table.c), row))
+
+
+_ADD_MOVED, _ADD_PAYLOAD_MOVED = _adding(tables.entries), _adding(tables.payloads)
+
+
+def _rows(sealed: Sequence[Sealed]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of entries, and those of their payloads."""
+    payloads = [
+        {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
+        for entry, salt, content in sealed
+        if salt
+    ]
+    return [entry.__dict__ for entry, _, _ in sealed], payloads
 
 
 class Entries:
@@ -152,18 +165,32 @@ class Entries:
         """The same inside an open transaction; `state` are columns of the run that change with this entry."""
         drafts = [*head.drafts, Draft(kind, key, body or {}, payload, head.clock(), state or {})]
         changed = {name: value for draft in drafts for name, value in draft.state.items()}
-        move, new = _moving(changed)
         for _ in range(2):
             sealed = list(_sealed(head, drafts))
-            last = sealed[-1][0]
-            seen = {**new, "run": head.run_id, "held": head.fence, "seen": head.seq}
-            if connection.execute(move, {**seen, "to_seq": last.seq, "to_hash": last.hash}).rowcount == 1:
-                self.store(connection, sealed)
+            if self._moved(connection, head, sealed, changed):
+                last = sealed[-1][0]
                 head.seq, head.hash = last.seq, last.hash
                 head.drafts, head.written = [], [entry for entry, _, _ in sealed]
                 return last
             self._catch_up(connection, head)
         raise LeaseLost(f"run {head.run_id} moved on")
+
+    def _moved(self, connection: Connection, head: Head, sealed: Sequence[Sealed], changed: dict[str, Any]) -> bool:
+        """Move the head to the end of new entries and store them. False if it is not where we saw it, or not ours."""
+        last, (entries, payloads) = sealed[-1][0], _rows(sealed)
+        to = {"run": head.run_id, "to_seq": last.seq, "to_hash": last.hash}
+        seen = {**to, "held": head.fence, "seen": head.seq}
+        if any(isinstance(value, ClauseElement) for value in changed.values()):
+            if connection.execute(_MOVE.values(**changed), seen).rowcount != 1:
+                return False
+            self.store(connection, sealed)
+            return True
+        with together(connection):
+            new = {f"new_{name}": value for name, value in changed.items()}
+            moved = _moving(tuple(changed)).run(connection, {**seen, **new})
+            _ADD_MOVED.run_each(connection, [{**row, **to} for row in entries])
+            _ADD_PAYLOAD_MOVED.run_each(connection, [{**row, **to} for row in payloads])
+        return bool(moved.rowcount == 1)
 
     def _catch_up(self, connection: Connection, head: Head) -> None:
         """A fact from outside may have been appended since; lock the row and look where the chain ends now."""
@@ -212,14 +239,9 @@ class Entries:
 
     def store(self, connection: Connection, sealed: Sequence[Sealed]) -> None:
         """Store entries and their payloads as they are."""
-        _add(connection, _ADD, [entry.__dict__ for entry, _, _ in sealed])
-        payloads = [
-            {"run_id": entry.run_id, "seq": entry.seq, "salt": salt, "content": content}
-            for entry, salt, content in sealed
-            if salt
-        ]
-        if payloads:
-            _add(connection, _ADD_PAYLOAD, payloads)
+        entries, payloads = _rows(sealed)
+        _ADD.run_each(connection, entries)
+        _ADD_PAYLOAD.run_each(connection, payloads)
 
     def of_run(self, run_id: str, *, after: int = 0, limit: int | None = None) -> list[Entry]:
         """Entries of a run with a seq above `after`, in order."""

@@ -30,6 +30,7 @@ from kontora_workflows.ledger.creation import create_all_in
 from kontora_workflows.ledger.database import UNCHANGED, Database
 from kontora_workflows.ledger.entries import Entries, Head
 from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, Claim, Failure, NewRun, Run
+from kontora_workflows.ledger.statement import Statement, together
 from kontora_workflows.ledger.tables import INSTANT, ON_A_TIMER, Now
 
 R = tables.runs.c
@@ -74,7 +75,7 @@ def _due(at: ColumnElement[int]) -> ColumnElement[bool]:
 
 #: Built once: building a statement anew costs more than running it.
 _RUN = select(tables.runs).where(R.id == bindparam("run"))
-_PARENT = select(R.parent_id).where(R.id == bindparam("run"))
+_PARENT = Statement(select(R.parent_id).where(R.id == bindparam("run")))
 _CLAIM = (
     update(tables.runs)
     .where(R.id == bindparam("run"), _due(Now()), UNCHANGED)
@@ -90,9 +91,10 @@ _CLAIM = (
     )
     .returning(tables.runs, Now().label("_now"))
 )
-_WITHDRAW = (
+_UNUSED = or_(tables.approvals.c.state == "pending", tables.approvals.c.state == "approved")
+_WITHDRAW = Statement(
     update(tables.approvals)
-    .where(tables.approvals.c.run_id == bindparam("run"), tables.approvals.c.state.in_(("pending", "approved")))
+    .where(tables.approvals.c.run_id == bindparam("run"), _UNUSED)
     .values(state="withdrawn", version=tables.approvals.c.version + 1)
 )
 _THESE = R.id.in_(bindparam("runs", expanding=True))
@@ -236,9 +238,11 @@ class Runs:
             self._after_end(connection, head.run_id, state)
 
     def _after_end(self, connection: Connection, run_id: str, state: str) -> None:
-        if state in ENDED:
-            connection.execute(_WITHDRAW, {"run": run_id})
-        parent = connection.execute(_PARENT, {"run": run_id}).scalar()
+        with together(connection):
+            if state in ENDED:
+                _WITHDRAW.run(connection, {"run": run_id})
+            found = _PARENT.run(connection, {"run": run_id})
+        (parent,) = found.fetchone()
         if parent and state in AT_REST:
             body = {"child": run_id, "state": state}
             self._entries.append_fact(connection, parent, "child.ended", body=body, wake=True)
