@@ -18,6 +18,7 @@ from kontora_agents.rehearsal.misbehaving.scenario import Reply, Scenario, load_
 
 from bench.models import table
 from bench.models.case import Case, End, Protocol, Verdict, cases, judge
+from bench.models.command_line import write_document
 from bench.models.drawn import drawn_fault
 from bench.models.erp import serve
 from bench.models.mutants import mutants
@@ -166,6 +167,13 @@ def test_a_scenario_is_as_bad_as_its_worst_case() -> None:
     assert list(table.matrix({"Somebody": results}))[1].split() == ["x", "h"]
     found = table.counts(results)
     assert (found["passed"], found["hang"], found["good_percent"]) == (1, 1, 50.0)
+
+
+def test_half_a_character_of_an_answer_can_be_written_down(tmp_path: Path) -> None:
+    write_document(tmp_path / "results.json", {"text": "Ёж \ud83d"})
+    text = (tmp_path / "results.json").read_text("utf-8")
+    assert "Ёж" in text
+    assert json.loads(text) == {"text": "Ёж \ud83d"}
 
 
 def test_kontora_plays_and_everything_is_written_down(tmp_path: Path) -> None:

@@ -76,9 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("", heading, *table.totals(found), "", f"{table.LEGEND}; worst at once, twice, always", sep="\n")
         print(*table.matrix(found), sep="\n", flush=True)
     if given.json is not None:
-        text = json.dumps(_document(given.seed, ready, results), indent=1, ensure_ascii=False)
-        given.json.write_text(text + "\n", encoding="utf-8")
+        write_document(given.json, _document(given.seed, ready, results))
     return 0
+
+
+def write_document(file: Path, document: dict[str, Any]) -> None:
+    """Write the results as JSON; half a character of somebody's answer is written as its escape."""
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    file.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _contest(everything: dict[str, list[Case]], given: argparse.Namespace) -> tuple[_Ready, _Results]:
