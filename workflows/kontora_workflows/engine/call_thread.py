@@ -27,8 +27,8 @@ class CallPool:
     def _fresh(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(1, thread_name_prefix="call")
 
-    def submit(self, method: Callable[..., Any], *args: Any, **values: Any) -> Future[Any]:
-        """Begin a call."""
+    def submit(self, method: Callable[..., Any], /, *args: Any, **values: Any) -> Future[Any]:
+        """Begin a call; arguments of a tool may have any names."""
         return self._pool.submit(method, *args, **values)
 
     def leave(self) -> None:
