@@ -6,11 +6,16 @@ import threading
 import time
 
 import pytest
+from kontora_agents.autogen_runner import AutogenRunner
+from kontora_workflows.engine.replay import replay
 from kontora_workflows.ledger import tables
+from kontora_workflows.ledger.run import Run
 from kontora_workflows.ledger.runs import NotResumable
+from kontora_workflows.settling import ResultUnfit, settle_write
+from kontora_workflows.tool_calls import tool_calls
 from sqlalchemy import update
 
-from tests.office import Office, office
+from tests.office import Office, OneDoor, office
 from tests.test_engine import HEAD, READING, make_due
 
 SLOW = HEAD + "steps: [{id: slow, call: book.slow_list}, {id: after, call: book.people}]"
@@ -123,6 +128,54 @@ def test_a_person_settles_a_write_that_nobody_can_tell_of(ledger_url: str, done:
         assert here.notebook.asked == ["shout fire"] * (1 if done else 2)
         with pytest.raises(NotResumable):
             here.ledger.runs.settle(run.id, "shout", done=True, result=None, by="boss")
+
+
+def test_what_a_write_is_said_to_have_given_has_to_fit_its_tool(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = shouted(here)
+        for result in (None, {"text": "fire"}):
+            with pytest.raises(ResultUnfit, match=r"book.shout on 'notebook' answers with string, .*valid string"):
+                settled(here, run, result)
+        assert here.ledger.runs.get(run.id).state == "needs_review"
+        assert here.work_until_rest(settled(here, run, "fire")).state == "succeeded"
+
+
+def test_a_run_that_failed_on_what_a_person_had_said_goes_on_with_what_is_said_anew(ledger_url: str) -> None:
+    with office(ledger_url) as here:
+        run = shouted(
+            here, SHOUT + '  - {id: after, call: book.list_notes, with: {about: "${{ steps.shout.result }}"}}'
+        )
+        here.ledger.runs.settle(run.id, "shout", done=True, result=None, by="boss")
+        run = here.work_until_rest(run)
+        assert run.state == "failed"
+
+        run = here.work_until_rest(settled(here, run, "fire"))
+        assert run.state == "succeeded", run.error
+        assert here.result(run)["shout"]["result"] == "fire"
+        assert here.notebook.asked == ["shout fire", "list_notes fire"]
+        assert [call.result for call in tool_calls(here.ledger, run.id, results=True)] == ["fire", None, []]
+        assert list(here.ledger.verify(run.id)) == [(run.id, None)]
+        doors = OneDoor(here.notebook)
+        assert [one.why for one in replay(here.ledger, doors, AutogenRunner(), run.id)] == [None]
+        with pytest.raises(NotResumable):
+            settled(here, run, "fire")
+
+
+def shouted(here: Office, text: str = SHOUT) -> Run:
+    """A run whose write may have been done."""
+    here.notebook.down = 1
+    run = here.work_until_rest(here.start(text))
+    (approval,), _ = here.ledger.approvals.page(state="pending")
+    here.ledger.approvals.decide(approval.id, "approved", by="boss")
+    run = here.work_until_rest(run)
+    assert run.state == "needs_review"
+    return run
+
+
+def settled(here: Office, run: Run, result: object) -> Run:
+    """The run after a person said that its write was done, and what it gave."""
+    doors = OneDoor(here.notebook)
+    return settle_write(here.ledger, doors, run.id, "shout", done=True, result=result, by="boss")
 
 
 def test_a_run_of_another_replay_version_is_not_replayed(ledger_url: str) -> None:

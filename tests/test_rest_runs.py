@@ -209,14 +209,19 @@ def test_a_person_says_how_a_write_ended_that_nobody_could_tell_of(ledger_url: s
         entries = here.house.ledger.entries
         meant = {"tool": "crm.create_activity", "instance": "crm", "effect": "write"}
         entries.append(head, "tool.intended", "note", meant, payload={"arguments": {}})
-        entries.append(head, "tool.unknown", "note", {"tool": "crm.create_activity", "why": "no answer came"})
+        entries.append(head, "tool.unknown", "note", {**meant, "why": "no answer came"})
         with here.house.ledger.database.write() as connection:
             state = {"state": "needs_review", "owner": None, "lease_until": None}
             entries.append_in(connection, head, "run.state", body={"state": "needs_review"}, state=state)
         path = f"{API}/runs/{run_id}/settle"
         wrong = here.client.post(path, json={"call": "other", "done": True})
         assert (wrong.status_code, wrong.json()["code"]) == (409, "not_resumable")
-        answer = here.client.post(path, json={"call": "note", "done": True, "result": {"id": "A1"}})
+        wrong = here.client.post(path, json={"call": "note", "done": True, "result": {"id": "A1"}})
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "result_unfit")
+        assert "subject (string)" in wrong.json()["detail"]
+        assert {"pointer": "#/result/subject", "detail": "Field required"} in wrong.json()["errors"]
+        activity = {"id": "A1", "account_id": "C1", "kind": "note", "subject": "Called"}
+        answer = here.client.post(path, json={"call": "note", "done": True, "result": activity})
         assert (answer.status_code, answer.json()["state"]) == (202, "queued")
         settled = next(one for one in here.get(f"/runs/{run_id}/entries")["items"] if one["kind"] == "tool.settled")
         assert (settled["body"]["done"], settled["body"]["by"]) == (True, "local:operator")

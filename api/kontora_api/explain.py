@@ -24,6 +24,7 @@ from kontora_workflows.ledger.schedules import UnknownSchedule
 from kontora_workflows.loader import WorkflowInvalid
 from kontora_workflows.retrying import NotRetryable
 from kontora_workflows.scheduling import KeptByFile, TooMany
+from kontora_workflows.settling import ResultUnfit
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -94,6 +95,11 @@ def _connector(error: ConnectorError) -> Refused:
     return Refused(code, error.message, hint=error.hint, errors=errors, headers=headers)
 
 
+def _result(error: ResultUnfit) -> Refused:
+    errors = [FieldProblem(pointer=f"#/result/{name}", detail=why) for name, why in error.fields.items()]
+    return Refused("result_unfit", error.message, errors=errors)
+
+
 def _model(error: ModelError) -> Refused:
     code = error.code if error.code in KINDS else "model_error"
     return Refused(code, error.message, hint=error.hint)
@@ -142,6 +148,7 @@ TOLD: dict[type[Exception], Callable[[Any], Refused]] = {
     SamePerson: _plain("same_person"),
     FourEyesImpossible: _plain("four_eyes_impossible"),
     NotResumable: _plain("not_resumable"),
+    ResultUnfit: _result,
     NotRetryable: _plain("not_retryable"),
     KeyReused: _plain("key_reused"),
     ScheduleInvalid: _plain("schedule_invalid"),

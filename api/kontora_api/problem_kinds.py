@@ -124,6 +124,14 @@ _RUNS = _kinds(
         "`GET /api/v1/runs/{run_id}` says how the run is.",
     ),
     ProblemKind(
+        "result_unfit",
+        422,
+        "The result does not fit the call.",
+        "Later steps refer to fields of what a write gave, so what it is said to have given has to be of the type that "
+        "its tool answers with.",
+        "Send `result` with the fields that the detail names, as the other system shows them.",
+    ),
+    ProblemKind(
         "not_retryable",
         409,
         "The run cannot be retried from there.",

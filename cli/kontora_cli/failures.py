@@ -96,6 +96,9 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.ledger.runs.NotResumable": _Family(
         CONFIGURATION, "not_resumable", "The run cannot be resumed.", "kontora runs list"
     ),
+    "kontora_workflows.settling.ResultUnfit": _Family(
+        CONFIGURATION, "result_unfit", "The result does not fit the call.", "kontora runs settle --help"
+    ),
     "kontora_workflows.ledger.approvals.UnknownApproval": _Family(
         CONFIGURATION, "unknown_approval", "The approval was not found.", "kontora approvals list"
     ),

@@ -138,15 +138,19 @@ def settle(
     home: Home = None,
     as_json: Json = False,
 ) -> int:
-    """Say how a write of unknown outcome ended, after you looked it up. Not done: it is made again."""
+    """Say how a write of unknown outcome ended, after you looked it up. Not done: it is made again.
+
+    If the run failed on what you said, say it again.
+    """
     from kontora_api.documents import RunSummary
+    from kontora_workflows.settling import settle_write
 
     try:
         answer = json.loads(result)
     except ValueError:
         raise typer.BadParameter(f"{result!r} is not JSON.", param_hint="--result") from None
     with opened(home) as house:
-        run = house.ledger.runs.settle(run_id, key, done=done, result=answer, by=principal())
+        run = settle_write(house.ledger, house.doors, run_id, key, done=done, result=answer, by=principal())
         house.sender.send([run.id])
         show(RunSummary.of(run).model_dump(mode="json"), f"{run.id} is queued again.", as_json=as_json)
         note(going_on(house))

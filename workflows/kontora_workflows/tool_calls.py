@@ -56,7 +56,10 @@ def _intents(entries: Iterable[Entry]) -> list[int]:
 
 
 def _calls(item: str | None, entries: list[Entry], payloads: dict[int, str | None]) -> Iterable[ToolCall]:
-    """Pair every intent with what ended it: the next outcome under its key, if there is one."""
+    """Pair every intent with what ended it: the next outcome under its key, if there is one.
+
+    A further outcome is what a person said anew.
+    """
     open_: dict[str | None, Entry] = {}
     ended: list[tuple[Entry, Entry | None]] = []
     for entry in entries:
@@ -66,6 +69,10 @@ def _calls(item: str | None, entries: list[Entry], payloads: dict[int, str | Non
             open_[entry.key] = entry
         elif entry.kind == "tool.outcome" and entry.key in open_:
             ended.append((open_.pop(entry.key), entry))
+        elif entry.kind == "tool.outcome":
+            place = max((at for at, (intent, _) in enumerate(ended) if intent.key == entry.key), default=None)
+            if place is not None:
+                ended[place] = (ended[place][0], entry)
     unknown = {entry.key: entry for entry in entries if entry.kind == "tool.unknown"}
     for intent in open_.values():
         ended.append((intent, unknown.get(intent.key)))

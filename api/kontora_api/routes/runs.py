@@ -10,6 +10,7 @@ from kontora_workflows.ledger.follow import Follower
 from kontora_workflows.ledger.run import State
 from kontora_workflows.ledger.runs import Page as Found
 from kontora_workflows.retrying import retry_run
+from kontora_workflows.settling import settle_write
 from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
@@ -144,20 +145,25 @@ class Settlement(Body):
 
     call: str = Field(max_length=400, description="`key` of the write whose outcome is unknown")
     done: bool = Field(description="whether the record is there; if not, the write is made again under the same key")
-    result: Any = Field(None, description="if it is there: what the call would have answered")
+    result: Any = Field(
+        None, description="if it is there: what the call would have answered; null only where the call may answer so"
+    )
 
 
 @router.post(
     "/runs/{run_id}/settle",
     status_code=202,
     dependencies=[JsonOnly],
-    responses=problems("unknown_run", "not_resumable"),
+    responses=problems("unknown_run", "not_resumable", "result_unfit"),
 )
 def settle_call(
     run_id: RunId, body: Settlement, house: TheHouse, ledger: TheLedger, principal: Principal
 ) -> RunSummary:
-    """Say how a write of unknown outcome ended, after you looked it up in the other system. The run goes on."""
-    run = ledger.runs.settle(run_id, body.call, done=body.done, result=body.result, by=principal)
+    """Say how a write of unknown outcome ended, after you looked it up in the other system. The run goes on.
+
+    If it failed on what you said, say it again.
+    """
+    run = settle_write(ledger, house.doors, run_id, body.call, done=body.done, result=body.result, by=principal)
     house.sender.send([run.id])
     return RunSummary.of(run)
 

@@ -49,8 +49,11 @@ class Caller:
         """
         recorded = self._journal.recorded("tool.outcome", call.key)
         if recorded is not None:
-            self._same(call)
-            if not (call.again and recorded.data["outcome"] == "failed"):
+            failed = call.again and recorded.data["outcome"] == "failed"
+            settled = [entry.key for entry in self._journal.all("tool.settled") if entry.seq > recorded.seq]
+            if not (failed and settled and self._harmless(call.key)):  # its arguments may come from what was settled
+                self._same(call)
+            if not failed and call.key not in settled:
                 return self._outcome(recorded)
         try:
             connector, tool = self.find(call.tool)
@@ -186,6 +189,11 @@ class Caller:
         wanted = asked.data["arguments_hash"] if edited and asked else then["arguments_hash"]
         if wanted not in (digest(call.arguments), self._canonical_hash(call)):
             raise nondeterministic(f"At {call.key} the run called {call.tool} with other arguments before.")
+
+    def _harmless(self, key: str) -> bool:
+        """Whether nothing was written by a call, nor could have been: it was a read, or refused before it was made."""
+        intent = self._journal.recorded("tool.intended", key)
+        return intent is not None and intent.data.get("effect") != "write"
 
     def _canonical_hash(self, call: Call) -> str:
         try:

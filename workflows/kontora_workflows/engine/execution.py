@@ -88,7 +88,9 @@ class Execution:
 
     def _step(self, step: BaseStep) -> None:
         done = self.journal.recorded("step.finished", step.id)
-        if done is not None:
+        settled = self.journal.recorded("tool.settled", step.id)
+        # What a person settled anew since is not what the step ended with.
+        if done is not None and not (settled and settled.seq > done.seq):
             self._recall(step, done.data)
             return
         if step.when is not None and not self._resolve(step.when):

@@ -54,7 +54,8 @@ class Gate:
         intent, ended = (self._journal.recorded(kind, write.call.key) for kind in ("tool.intended", "tool.outcome"))
         if intent is None or "instance" not in intent.data:  # never wanted, or refused before anybody was asked
             return self._first(write)
-        if ended is None or ended.seq < intent.seq:
+        settled = self._journal.recorded("tool.settled", write.call.key)
+        if ended is None or ended.seq < max(intent.seq, settled.seq if settled else 0):
             return self._reconcile(write, intent)
         return self._again(write, intent)
 
@@ -74,7 +75,7 @@ class Gate:
             "outcome_unknown",
             f"Nobody knows whether {call.tool} on {instance!r} was done: {why}.",
             "Look it up in that system, then say so: "
-            f"`kontora runs settle {self._journal.run.id} {call.key} --done | --not-done`.",
+            f"`kontora runs settle {self._journal.run.id} {call.key} --done --result JSON | --not-done`.",
         )
 
     # --- before the first try ------------------------------------------------------------------------------------

@@ -25,10 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.chain import canonical
+from kontora_workflows.ledger.chain import Entry, canonical
 from kontora_workflows.ledger.creation import create_all_in
 from kontora_workflows.ledger.database import UNCHANGED, Database
 from kontora_workflows.ledger.entries import Entries, Head
+from kontora_workflows.ledger.open_writes import CLOSING
 from kontora_workflows.ledger.run import AT_REST, ENDED, OPEN, Claim, Failure, NewRun, Run
 from kontora_workflows.ledger.statement import Statement, together
 from kontora_workflows.ledger.tables import INSTANT, ON_A_TIMER, Now
@@ -113,6 +114,15 @@ _ORPHANS = (
 )
 #: What a run is rid of when nobody works on it any more.
 _FREE: dict[str, Any] = {"owner": None, "lease_until": None, "sent_at": None, "attempts": 0}
+#: How a run is queued that had come to rest.
+_AGAIN: dict[str, Any] = {
+    "state": "queued",
+    "error": None,
+    "finished_at": None,
+    "deadline_at": None,
+    "due_at": Now(),
+    **_FREE,
+}
 
 
 class Runs:
@@ -316,18 +326,13 @@ class Runs:
                 )
             if run.erased:
                 raise NotResumable(f"The inputs of run {run_id} were erased: it cannot go on.")
-            columns = {
-                "state": "queued",
-                "error": None,
-                "finished_at": None,
-                "deadline_at": None,
-                "cancel_requested_at": None,
-                "due_at": Now(),
-                **_FREE,
-            }
-            self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
-            self._ask_again(connection, run_id)
-            return self._get(connection, run_id)
+            return self._go_on(connection, run_id, by, cancel_requested_at=None)
+
+    def _go_on(self, connection: Connection, run_id: str, by: str, **columns: Any) -> Run:
+        """Queue a run that came to rest. Its deadline is over with: it waited for the person."""
+        self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state={**_AGAIN, **columns})
+        self._ask_again(connection, run_id)
+        return self._get(connection, run_id)
 
     def _ask_again(self, connection: Connection, run_id: str) -> None:
         """What was withdrawn when the run ended is as it was: a question with all its time again, or a yes."""
@@ -341,25 +346,40 @@ class Runs:
         withdrawn = (approvals.run_id == run_id, approvals.state == "withdrawn")
         connection.execute(update(tables.approvals).where(*withdrawn).values(**values))
 
+    def to_settle(self, run_id: str, key: str) -> Entry:
+        """Of a write that a person may settle: the entry that says that its outcome is unknown.
+
+        Raises `UnknownRun`, `NotResumable` when there is no such write.
+        """
+        with self._database.read() as connection:
+            return self._to_settle(connection, run_id, key)
+
+    def _to_settle(self, connection: Connection, run_id: str, key: str) -> Entry:
+        run = self._get(connection, run_id)
+        if run.erased:
+            raise NotResumable(f"The inputs of run {run_id} were erased: it cannot go on.")
+        unknown, last, meant = (
+            self._entries.last_in(connection, run_id, kinds, key)
+            for kinds in (("tool.unknown",), CLOSING, ("tool.intended", "tool.settled"))
+        )
+        waits = run.state == "needs_review" and last == unknown
+        # With what was said then, a later step could not go on. An agent has answered to it already.
+        mended = run.state == "failed" and meant is not None and meant.kind == "tool.settled" and "/" not in key
+        if unknown is None or not (waits or mended):
+            raise NotResumable(f"Run {run_id} ({run.state}) has no write {key!r} whose outcome is unknown.")
+        return unknown
+
     def settle(self, run_id: str, key: str, *, done: bool, result: Any, by: str) -> Run:
         """Say how a write of unknown outcome ended, as a person looked it up, and queue the run again.
 
         `done`: the record is there, `result` (plain JSON) is what the call would have answered. Otherwise it is made
-        again under the same key. A deadline is over with, as after `resume`: the run waited for the person.
-        Raises `UnknownRun`, `NotResumable` when there is no such unknown write.
+        again under the same key. If the run failed since, it can be settled anew. Raises what `to_settle` raises.
         """
         with self._database.write("tool.settled") as connection:
-            run = self._get(connection, run_id)
-            if run.erased:
-                raise NotResumable(f"The inputs of run {run_id} were erased: it cannot go on.")
-            unknown = self._entries.last_in(connection, run_id, ("tool.unknown", "tool.settled", "tool.outcome"), key)
-            if run.state != "needs_review" or unknown is None or unknown.kind != "tool.unknown":
-                raise NotResumable(f"Run {run_id} ({run.state}) has no write {key!r} whose outcome is unknown.")
+            self._to_settle(connection, run_id, key)
             body = {"done": done, "by": by}
             self._entries.append_fact(connection, run_id, "tool.settled", key, body, payload={"result": result})
-            columns = {"state": "queued", "error": None, "deadline_at": None, "due_at": Now(), **_FREE}
-            self._entries.append_fact(connection, run_id, "run.resumed", body={"by": by}, state=columns)
-            return self._get(connection, run_id)
+            return self._go_on(connection, run_id, by)
 
     # --- looking -------------------------------------------------------------------------------------------------
 
