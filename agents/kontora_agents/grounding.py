@@ -53,7 +53,12 @@ def check(text: str, evidence: Iterable[str], derivations: Collection[Derivation
     for source in sources:
         for leaf in _leaves(source):
             known.learn(leaf)
-    found = sorted([*_unknown(text, known, Derivations(sources, derivations)), *_other_currencies(text, sources)])
+    derived = Derivations(sources, derivations)
+    unknown = list(_unknown(text, known, derived))
+    if unknown:
+        known.read()
+        unknown = list(_unknown(text, known, derived))
+    found = sorted([*unknown, *_other_currencies(text, sources)])
     return [Ungrounded(start=start, end=end, text=text[start:end].strip()) for start, end in found]
 
 
@@ -65,21 +70,28 @@ class _Known:
     dates: set[date] = field(default_factory=set)
     times: set[str] = field(default_factory=set)
     texts: list[str] = field(default_factory=list)
+    _unread: list[str] = field(default_factory=list)
 
     def learn(self, text: str) -> None:
-        if not any(map(str.isdigit, text)) or self._learn_exact(text):
-            return
-        self.texts.append(text.casefold())
-        rest = text
-        for written in find_dates(text):
-            self.dates.update(written.dates())
-            rest = _blank(rest, written.start, written.end)
-        for match in _TIME.finditer(rest):
-            self.times.add(_clock(match[0]))
-        for figure in find_figures(rest):
-            for reading in figure.readings:
-                if len(reading) == 1:
-                    self.numbers.add(-reading[0] if figure.negative else reading[0])
+        """Take a value; of one that is not a number or a date by itself only the words, until `read`."""
+        if any(map(str.isdigit, text)) and not self._learn_exact(text):
+            self.texts.append(text.casefold())
+            self._unread.append(text)
+
+    def read(self) -> None:
+        """Look for numbers, dates and times inside of texts: it is slow, and few answers speak of them."""
+        for text in self._unread:
+            rest = text
+            for written in find_dates(text):
+                self.dates.update(written.dates())
+                rest = _blank(rest, written.start, written.end)
+            for match in _TIME.finditer(rest):
+                self.times.add(_clock(match[0]))
+            for figure in find_figures(rest):
+                for reading in figure.readings:
+                    if len(reading) == 1:
+                        self.numbers.add(-reading[0] if figure.negative else reading[0])
+        self._unread = []
 
     def _learn_exact(self, text: str) -> bool:
         """Take what has one reading only, as most of a tool's result does, without looking for others."""
