@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import httpx
 
 from kontora_agents import ollama_errors
 from kontora_agents.errors import ModelError, ModelMisspoke, ModelTimeout, ModelUnavailable
-from kontora_agents.http_clients import HttpClients
+from kontora_agents.http_transports import HttpTransports
 from kontora_agents.seams import ModelAnswer
 
 T = TypeVar("T")
@@ -80,11 +81,11 @@ class ModelHttp:
         self.deadlines = deadlines
         self._pause, self._explain = pause, explain
         self._headers = {"content-type": "application/json", **(headers or {})}
-        self._clients = HttpClients(self.url, connect=deadlines.connect)
+        self._transports = HttpTransports(self.url, connect=deadlines.connect)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        await self._clients.aclose()
+        await self._transports.aclose()
 
     async def again(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try, and try again after a pause as long as nothing ran. Raises `ModelError`."""
@@ -99,14 +100,16 @@ class ModelHttp:
 
     async def json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask for one JSON object. Raises `Passing`, `ModelError`."""
+        content = None if body is None else json.dumps(body).encode()
         try:
-            response = await self._clients.here().request(method, path, json=body, headers=self._headers)
+            async with self._transports.ask(method, path, content, self._headers) as response:
+                answer = await response.aread()
         except httpx.TransportError as error:
             raise Passing(self._lost(error)) from None
         if response.status_code != 200:
-            self._refuse(response.status_code, response.content, (body or {}).get("model", ""))
+            self._refuse(response.status_code, answer, (body or {}).get("model", ""))
         try:
-            parsed = response.json()
+            parsed = json.loads(answer)
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
@@ -139,7 +142,7 @@ class ModelHttp:
     async def _receive(self, model: str, path: str, body: bytes, reply: Growing) -> None:
         """Feed the lines of an answer to `reply`, as long as it says something new. The first byte has a deadline of
         its own."""
-        asked = self._clients.here().stream("POST", path, content=body, headers=self._headers)
+        asked = self._transports.ask("POST", path, body, self._headers)
         rest, read = b"", 0
         try:
             async with asyncio.timeout(self.deadlines.first_byte) as first_byte, asked as response:
