@@ -8,17 +8,21 @@ from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import canonical
-from kontora_workflows.ledger.database import insert_ignore
 from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.run import REPLAY_VERSION, NewRun, Run
-from kontora_workflows.ledger.statement import Statement
+from kontora_workflows.ledger.statement import Statement, together
 from kontora_workflows.ledger.tables import Now
 
 _ADD_RUN = Statement(tables.runs.insert())
+_KEEP_DEFINITION = {
+    name: Statement(dialect.insert(tables.definitions).on_conflict_do_nothing())
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+}
 _NOW = select(Now())
 _PARENT = select(tables.runs.c.root_id, tables.runs.c.restored_at).where(tables.runs.c.id == bindparam("parent"))
 #: What a new run has in common with its row.
@@ -46,9 +50,10 @@ def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRu
         row |= {"head_seq": entry.seq, "head_hash": entry.hash, "sent_at": now if sent else None}
     definitions = {new.definition_hash: {"name": new.workflow, "text": new.definition} for new in news}
     texts = [{"hash": hash_, "created_at": now, **known} for hash_, known in definitions.items()]
-    connection.execute(insert_ignore(connection, tables.definitions), texts)
-    _ADD_RUN.run_each(connection, rows)
-    entries.store(connection, firsts)
+    with together(connection):
+        _KEEP_DEFINITION[connection.dialect.name].run_each(connection, texts)
+        _ADD_RUN.run_each(connection, rows)
+        entries.store(connection, firsts)
     return [Run.read(row) for row in rows]
 
 
