@@ -143,9 +143,22 @@ def entry_hash(
     prev_hash: str, run_id: str, seq: int, at: int, kind: str, key: str | None, fence: int, body: str
 ) -> str:
     """Hash one entry onto the chain (hex)."""
+    return _entry_hash(prev_hash, quoted(run_id), seq, at, quoted(kind), key, fence, body)
+
+
+def _entry_hash(prev_hash: str, run: str, seq: int, at: int, kind: str, key: str | None, fence: int, body: str) -> str:
+    """The same for a run and a kind that are quoted already."""
     place = "null" if key is None else quoted(key)
-    text = f'["{prev_hash}",{quoted(run_id)},{seq},{at},{quoted(kind)},{place},{fence},{quoted(body)}]'
+    text = f'["{prev_hash}",{run},{seq},{at},{kind},{place},{fence},{quoted(body)}]'
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Quoted(dict[str, str]):
+    """Words in quotes, each quoted once."""
+
+    def __missing__(self, word: str) -> str:
+        self[word] = quoted(word)
+        return self[word]
 
 
 def payload_hash(salt: str, content: str) -> str:
@@ -175,12 +188,13 @@ def check_run(
     previous, seq, why = GENESIS, 0, ""
     noted, erased = [], dict[int, int]()
     kept, held, odd = payloads or {}, 0, dict[int, str]()
+    run, kinds = quoted(run_id), _Quoted()
     for seq, (_, place, at, kind, key, fence, body, prev_hash, hash_) in enumerate(rows, 1):
         if place != seq:
             why = f"entry {seq} is missing" if place > seq else "it stands in the wrong place"
         elif prev_hash != previous:
             why = "it does not follow from the entry before it"
-        elif entry_hash(prev_hash, run_id, seq, at, kind, key, fence, body) != hash_:
+        elif _entry_hash(prev_hash, run, seq, at, kinds[kind], key, fence, body) != hash_:
             why = "its content was changed"
         if why:
             break

@@ -7,11 +7,14 @@ a shorter one is worth having.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import ClauseElement, Connection, Dialect
 from sqlalchemy.exc import DBAPIError
+
+#: Rows that are fetched at a time.
+_ROWS = 5_000
 
 
 class Statement:
@@ -36,6 +39,15 @@ class Statement:
         text, order, fixed = self._for(connection.dialect)
         with _translated(connection):
             connection.connection.cursor().executemany(text, [_given(order, {**fixed, **row}) for row in rows])
+
+    def rows(self, connection: Connection) -> Iterator[tuple[Any, ...]]:
+        """What a question without parameters of its own gives, some rows at a time. Raises `DBAPIError`."""
+        text, order, fixed = self._for(connection.dialect)
+        aside = {"name": "rows"} if connection.dialect.driver == "psycopg" else {}  # a cursor of the server's
+        with _translated(connection), closing(connection.connection.cursor(**aside)) as cursor:
+            cursor.execute(text, _given(order, fixed))
+            while some := cursor.fetchmany(_ROWS):
+                yield from some
 
     def _for(self, dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Any]]:
         """Its text, the order of its parameters where they have no names, and those whose value is part of it."""

@@ -10,18 +10,18 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from subprocess import PIPE, Popen
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, true
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.claims import NOTED, Claims, Where
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.standalone import Break, check_run, stored_payload
+from kontora_workflows.ledger.statement import Statement
 
 R, E, P = tables.runs.c, tables.entries.c, tables.payloads.c
 
 #: So many runs are read in one go, as they are at one instant.
 _BATCH = 500
-_ROWS = 2_000
 #: From so many entries on it pays to start further processes.
 _MANY = 100_000
 _PROGRAM = "from kontora_workflows.ledger.verification import work; work()"
@@ -114,12 +114,11 @@ class Verification:
     def _batch(self, where: Where) -> list[Verified]:
         first = select(P.content).where(P.run_id == R.id, P.seq == 1).scalar_subquery().label("first_payload")
         entries = select(tables.entries).where(where(E.run_id)).order_by(E.run_id, E.seq)
-        entries = entries.execution_options(yield_per=_ROWS)
         found = []
         with self._database.snapshot() as connection:
             runs = {row.id: row for row in connection.execute(select(tables.runs, first).where(where(R.id)))}
             payloads, claims = _payloads(connection, where), Claims(connection, where)
-            for run_id, rows in groupby(connection.execute(entries), itemgetter(0)):
+            for run_id, rows in groupby(Statement(entries).rows(connection), itemgetter(0)):
                 run, kept = runs.pop(run_id, None), payloads.pop(run_id, {})
                 head = (run.head_seq, run.head_hash) if run is not None else None
                 checked = check_run(run_id, rows, head, kept, NOTED)
@@ -136,13 +135,13 @@ def _payloads(connection: Connection, where: Where) -> dict[str, dict[int, str |
     """What the stored payloads come to, by run and entry."""
     found: dict[str, dict[int, str | None]] = {}
     query = select(P.run_id, P.seq, P.salt, P.content).where(where(P.run_id)).order_by(P.run_id, P.seq)
-    for run_id, rows in groupby(connection.execute(query.execution_options(yield_per=_ROWS)), itemgetter(0)):
+    for run_id, rows in groupby(Statement(query).rows(connection), itemgetter(0)):
         found[run_id] = {seq: stored_payload(salt, content) for _, seq, salt, content in rows}
     return found
 
 
 def _among(run_ids: Sequence[str]) -> Where:
-    return lambda column: column.in_(run_ids)
+    return lambda column: column.in_([literal(id_) for id_ in run_ids])
 
 
 def _between(after: str, last: str | None) -> Where:
