@@ -9,9 +9,11 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from kontora_api.workflow_documents import WholeSchedule
 from kontora_workflows.cron import ScheduleInvalid
 from kontora_workflows.definition import SchedulePolicy
 from kontora_workflows.firing import Firing
+from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.run import Failure, NewRun
 from kontora_workflows.ledger.schedules import Schedule
 from kontora_workflows.loader import load_workflow
@@ -399,3 +401,30 @@ def test_of_many_missed_fires_those_before_the_last_day_are_recorded(here: Offic
     assert fires
     assert all(fire < after for fire, _ in fires)
     assert here.ledger.schedules.get(found.id).next_at is None
+
+
+def test_a_schedule_whose_policy_cannot_be_followed_is_left_out_and_told_of_once(here: Office) -> None:
+    good, hour = at(here, schedule(here, "0 * * * *"), hour_now(here)), hour_now(here)
+    bad = at(here, schedule(here, "30 * * * *", overlap="queue_one"), hour)
+    with here.ledger.database.write() as connection:
+        changed = tables.schedules.update().where(tables.schedules.c.id == bad.id)
+        connection.execute(changed.values(policy='{"overlap":"sometimes"}'))
+    for _ in range(2):
+        firing(here).fire()
+    assert outcomes(here, good) == [(hour, "run")]
+    assert outcomes(here, bad) == []
+    (alert,) = here.ledger.alerts.due()
+    assert (alert.kind, alert.schedule_id) == ("not_started", bad.id)
+    assert "overlap: Input should be" in alert.message
+    whole = WholeSchedule.whole(here.ledger, bad.id)
+    assert (whole.problem or "").startswith("Its policy cannot be followed (overlap: ")
+    assert whole.next == []
+    for refused in (resume_schedule, lambda ledger, id_: firing(here).run_now(ledger.schedules.get(id_))):
+        with pytest.raises(ScheduleInvalid, match="kontora schedules add"):
+            refused(here.ledger, bad.id)
+
+    # Whoever adds it anew mends it.
+    mended = schedule(here, "30 * * * *")
+    assert mended.id == bad.id
+    firing(here).fire()
+    assert outcomes(here, mended)

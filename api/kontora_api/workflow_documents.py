@@ -10,7 +10,7 @@ from kontora_workflows.definition import Workflow, definition_hash
 from kontora_workflows.inputs import inputs_schema
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.loader import Loaded, Problem
-from kontora_workflows.scheduling import coming
+from kontora_workflows.scheduling import coming, problem_of
 from pydantic import Field
 
 from kontora_api.documents import API, Document, Instant, RunSummary, ScheduleDocument
@@ -140,6 +140,7 @@ class FireDocument(Document):
 class WholeSchedule(ScheduleDocument):
     """One schedule, when it fires next, and what became of its last fires."""
 
+    problem: str | None = Field(description="why it cannot fire as it is stored")
     next: list[Instant] = Field(description="the next five logical times")
     last_fires: list[FireDocument] = Field(description="the ten newest")
     last_runs: list[RunSummary] = Field(description="the ten newest")
@@ -148,10 +149,12 @@ class WholeSchedule(ScheduleDocument):
     def whole(cls, ledger: Ledger, schedule_id: str) -> WholeSchedule:
         """Describe a schedule and its fires. Raises `UnknownSchedule`."""
         found = ledger.schedules.get(schedule_id)
+        problem = problem_of(found)
         return cls.model_validate(
             {
                 **found.__dict__,
-                "next": coming(found, ledger.database.now(), 5),
+                "problem": problem,
+                "next": [] if problem else coming(found, ledger.database.now(), 5),
                 "last_fires": ledger.fires.last(schedule_id),
                 "last_runs": [RunSummary.of(run) for run in ledger.schedules.last_runs(schedule_id)],
             }

@@ -131,10 +131,12 @@ def _show_marked(marked: Restored, as_json: bool) -> None:
 
 
 def _next_at(schedule: Schedule, now: int) -> int | None:
-    from kontora_workflows.definition import SchedulePolicy
-    from kontora_workflows.scheduling import next_at
+    from kontora_workflows.firing import policy_of
+    from kontora_workflows.scheduling import next_at, problem_of
 
-    return next_at(schedule.cron, schedule.timezone, SchedulePolicy.model_validate(schedule.policy), now)
+    if problem_of(schedule):  # it fires nothing until it is mended
+        return schedule.next_at
+    return next_at(schedule.cron, schedule.timezone, policy_of(schedule), now)
 
 
 def _not_sqlite(what: str, next_: str) -> CliError:

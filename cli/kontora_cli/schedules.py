@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,19 +69,20 @@ def add(
 def list_schedules(home: Home = None, as_json: Json = False) -> int:
     """List schedules and when each fires next."""
     from kontora_api.documents import ScheduleDocument
+    from kontora_workflows.scheduling import problem_of
 
     with opened(home) as house:
         found = house.ledger.schedules.all()
         workers = house.ledger.workers.alive()
-    rows = [
-        (one.id, one.workflow, one.cron, one.timezone, clock(one.next_at) if one.enabled else "paused", one.origin)
-        for one in found
-    ]
+    broken = [one for one in found if problem_of(one)]
+    rows = [(one.id, one.workflow, one.cron, one.timezone, _when(one, broken), one.origin) for one in found]
     example = 'kontora schedules add receivables-ageing --cron "0 2 * * 1-5" --timezone Europe/Moscow'
     empty = f"No schedules. `{example}` adds one."
     documents = [ScheduleDocument.of(one).model_dump(mode="json") for one in found]
     headings = ("schedule", "workflow", "cron", "time zone", "next, here", "from")
     show({"items": documents}, table(headings, rows, empty=empty), as_json=as_json)
+    for one in broken:
+        note(f"{one.id} cannot fire: kontora schedules show {one.id}")
     if found and not workers:
         note("No worker is running: nothing fires until `kontora worker` runs.")
     return OK
@@ -131,6 +133,7 @@ def show_schedule(schedule_id: ScheduleId, home: Home = None, as_json: Json = Fa
         ("workflow", whole.workflow),
         ("when", f"{whole.cron} in {whole.timezone}"),
         ("paused by", whole.paused_by),
+        ("cannot fire", whole.problem),
         *((name, value) for name, value in whole.policy.items()),
         *(("next", at) for at in document["next"]),
     ]
@@ -197,6 +200,13 @@ def backfill(
         started = house.sweeper.firing.backfill(schedule, times)
     show({"fires": len(times), "started": started}, f"{started} runs are queued.", as_json=as_json)
     return OK
+
+
+def _when(schedule: Schedule, broken: Collection[Schedule]) -> str:
+    """When a schedule fires next, in a word."""
+    if not schedule.enabled:
+        return "paused"
+    return "cannot fire" if schedule in broken else clock(schedule.next_at)
 
 
 def _next(schedule: Schedule) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -71,18 +72,25 @@ class Firing:
 
     def _ready(self, schedule: Schedule, now: int) -> _Ready | None:
         """What firing a schedule at `now` comes to; None if it cannot fire at all."""
-        policy = SchedulePolicy.model_validate(schedule.policy)
         assert schedule.next_at is not None
         try:
+            policy = policy_of(schedule)
             first, last = bounds(policy, schedule.timezone)
             until = min(now, last - 1)  # of many missed fires the newest are looked at: those that were still meant
             due, following = fires_until(schedule.cron, schedule.timezone, schedule.next_at, until, _MOST)
         except ScheduleInvalid as error:
-            log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
+            self._cannot(schedule, schedule.next_at, error)
             return None
         chosen, missed = _chosen(policy, [at for at in due if first <= at < last], now)
         runs = {at: self._prepared(schedule, policy, at) for at in chosen}
         return _Ready(schedule, policy, runs, missed, following if following < last else None)
+
+    def _cannot(self, schedule: Schedule, logical_at: int, error: ScheduleInvalid) -> None:
+        """Say, once to whoever has alerts, that a schedule cannot fire as it is stored. Mended, it makes up for it."""
+        log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
+        said = f"{schedule.workflow} did not start: {error}"
+        with self.ledger.database.write("schedule.unfit") as connection:
+            self._alert(connection, "not_started", schedule.id, schedule.workflow, logical_at, said)
 
     def _fire_together(self, batch: Sequence[_Ready]) -> None:
         """Fire some schedules in one transaction; those that another process moved on meanwhile are left alone.
@@ -170,16 +178,22 @@ class Firing:
     # --- by hand -------------------------------------------------------------------------------------------------
 
     def run_now(self, schedule: Schedule) -> bool:
-        """Fire a schedule now, outside its cadence and without jitter. False if its policy skipped it."""
+        """Fire a schedule now, outside its cadence and without jitter. False if its policy skipped it.
+
+        Raises `ScheduleInvalid`.
+        """
         now = self.ledger.database.now()
-        policy = SchedulePolicy.model_validate(schedule.policy).model_copy(update={"jitter": None})
+        policy = policy_of(schedule).model_copy(update={"jitter": None})
         run = self._prepared(schedule, policy, now)
         with self.ledger.database.write("schedule.run_now") as connection:
             return self.start_in(connection, schedule, policy, now, run)
 
     def backfill(self, schedule: Schedule, logical_times: Sequence[int]) -> int:
-        """Make up for logical times that became nothing, oldest first, however many are open. Returns how many."""
-        policy = SchedulePolicy.model_validate(schedule.policy).model_copy(update={"overlap": "allow"})
+        """Make up for logical times that became nothing, oldest first, however many are open. Returns how many.
+
+        Raises `ScheduleInvalid`.
+        """
+        policy = policy_of(schedule).model_copy(update={"overlap": "allow"})
         made = 0
         for at in sorted(logical_times):
             run = self._prepared(schedule, policy, at)
@@ -193,7 +207,11 @@ class Firing:
     def _release(self, schedule_id: str) -> None:
         """Start the fire that waited for the run before it, if that came to rest."""
         schedule = self.ledger.schedules.get(schedule_id)
-        policy = SchedulePolicy.model_validate(schedule.policy)
+        try:
+            policy = policy_of(schedule)
+        except ScheduleInvalid as error:
+            log.error("schedule %s (%s) cannot fire: %s", schedule.id, schedule.workflow, error)
+            return
         with self.ledger.database.write("schedule.released") as connection:
             self.ledger.schedules.lock(connection, schedule_id)
             at = self.ledger.fires.queued(connection, schedule_id)
@@ -258,6 +276,16 @@ def _chosen(policy: SchedulePolicy, due: list[int], now: int) -> tuple[list[int]
         missed |= dict.fromkeys(fresh[:-1], "a later fire stands for it")
         fresh = fresh[-1:]
     return fresh, missed
+
+
+def policy_of(schedule: Schedule) -> SchedulePolicy:
+    """The policy of a schedule as it is stored. Raises `ScheduleInvalid` when this Kontora cannot follow it."""
+    try:
+        return SchedulePolicy.model_validate(schedule.policy)
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
+    hint = "Add the same schedule once more, with a policy that is one: `kontora schedules add`"
+    raise ScheduleInvalid(f"Its policy cannot be followed ({said})", hint)
 
 
 def bounds(policy: SchedulePolicy, timezone: str) -> tuple[int, int]:

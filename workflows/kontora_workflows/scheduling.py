@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Any, Literal
 
-from kontora_workflows.cron import check_days, fires, next_fires, time_zone
+from kontora_workflows.cron import ScheduleInvalid, check_days, fires, next_fires, time_zone
 from kontora_workflows.definition import SchedulePolicy, Workflow
-from kontora_workflows.firing import bounds
+from kontora_workflows.firing import bounds, policy_of
 from kontora_workflows.inputs import resolve_inputs
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.schedules import Schedule
@@ -58,18 +58,33 @@ def next_at(cron: str, timezone: str, policy: SchedulePolicy, now: int) -> int |
 
 
 def coming(schedule: Schedule, now: int, count: int) -> list[int]:
-    """The next logical times of a schedule after `now`, `count` at most; none while it is paused."""
+    """The next logical times of a schedule after `now`, `count` at most; none while it is paused.
+
+    Raises `ScheduleInvalid`.
+    """
     if not schedule.enabled:
         return []
-    first, last = bounds(SchedulePolicy.model_validate(schedule.policy), schedule.timezone)
+    first, last = bounds(policy_of(schedule), schedule.timezone)
     after = max(now, first - 1000)
     return list(takewhile(lambda at: at < last, islice(fires(schedule.cron, schedule.timezone, after), count)))
 
 
+def problem_of(schedule: Schedule) -> str | None:
+    """Why a schedule cannot fire as it is stored; None if it can."""
+    try:
+        next_at(schedule.cron, schedule.timezone, policy_of(schedule), schedule.created_at)
+    except ScheduleInvalid as error:
+        return str(error)
+    return None
+
+
 def resume_schedule(ledger: Ledger, schedule_id: str) -> Schedule:
-    """Let a paused schedule fire again; what it would have fired meanwhile is not made up for."""
+    """Let a paused schedule fire again; what it would have fired meanwhile is not made up for.
+
+    Raises `UnknownSchedule`, `ScheduleInvalid`.
+    """
     found = ledger.schedules.get(schedule_id)
-    policy = SchedulePolicy.model_validate(found.policy)
+    policy = policy_of(found)
     return ledger.schedules.resume(
         schedule_id, next_at=next_at(found.cron, found.timezone, policy, ledger.database.now())
     )

@@ -88,13 +88,17 @@ def pause_schedule(schedule_id: ScheduleId, ledger: TheLedger, principal: Princi
     return ScheduleDocument.of(ledger.schedules.pause(schedule_id, by=principal))
 
 
-@router.post("/schedules/{schedule_id}/resume", responses=problems("unknown_schedule"))
+@router.post("/schedules/{schedule_id}/resume", responses=problems("unknown_schedule", "schedule_invalid"))
 def resume(schedule_id: ScheduleId, ledger: TheLedger) -> ScheduleDocument:
     """Let a paused schedule fire again."""
     return ScheduleDocument.of(resume_schedule(ledger, schedule_id))
 
 
-@router.post("/schedules/{schedule_id}/run-now", status_code=202, responses=problems("unknown_schedule"))
+@router.post(
+    "/schedules/{schedule_id}/run-now",
+    status_code=202,
+    responses=problems("unknown_schedule", "schedule_invalid"),
+)
 def run_now(schedule_id: ScheduleId, house: TheHouse, ledger: TheLedger) -> WholeSchedule:
     """Fire a schedule now, outside its cadence, as its policy on overlap says."""
     house.sweeper.firing.run_now(ledger.schedules.get(schedule_id))
@@ -119,7 +123,7 @@ class Backfilled(Document):
     "/schedules/{schedule_id}/backfill",
     status_code=202,
     dependencies=[JsonOnly],
-    responses=problems("unknown_schedule", "too_many_fires"),
+    responses=problems("unknown_schedule", "schedule_invalid", "too_many_fires"),
 )
 def backfill(schedule_id: ScheduleId, body: Backfill, house: TheHouse, ledger: TheLedger) -> Backfilled:
     """Start a run for every logical time between two instants that has come and has none. Never a second one."""
