@@ -218,16 +218,19 @@ def test_the_commands_make_a_backup_and_put_it_back(tmp_path: Path) -> None:
     kontora = CommandLine(tmp_path)
     ledger = Ledger(f"sqlite:///{kontora.home / 'ledger.db'}")
     head = begun(ledger)
+    written(ledger, head)
     assert kontora("ledger", "backup", "copy.db").exit_code == 0
     used = kontora("ledger", "restore", "copy.db")
     assert (used.exit_code, "is in use" in used.stderr) == (4, True)
-    written(ledger, head)
+    ledger.entries.append(head, "step.started", "more", {})
     ledger.close()
     said = kontora("ledger", "restore", "copy.db", "--json")
     assert (said.exit_code, said.document["review"]) == (0, [head.run_id])
     assert "before-restore" in said.stderr
     shown = kontora("runs", "list", "--json").document["items"][0]
     assert (shown["state"], shown["error"]["code"]) == ("needs_review", "restored")
+    asked = kontora("approvals", "list", "--json").document["items"][0]
+    assert f"runs resume {asked['run_id']}`" in kontora("approvals", "approve", asked["id"]).stdout
     assert kontora("ledger", "verify").exit_code == 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from kontora_workflows.ledger import Ledger, tables
-from kontora_workflows.scheduling import add_schedule
 from sqlalchemy import update
 
 from tests.rest_office import API, READING, furnished, rest_office
@@ -44,14 +43,27 @@ def test_a_fired_schedule_shows_its_runs(tmp_path: Path) -> None:
         assert run["logical_at"] is not None
 
 
-def test_what_a_workflow_file_asks_for_cannot_be_forgotten_here(tmp_path: Path) -> None:
+def test_what_a_workflow_file_holds_is_forgotten_once_no_file_holds_it(tmp_path: Path) -> None:
     with rest_office(tmp_path) as here:
-        house = here.house
-        schedule, _ = add_schedule(
-            house.ledger, house.workflow("reading"), "0 2 * * *", "UTC", {}, origin="file", principal="workflow file"
-        )
-        answer = here.client.delete(f"{API}/schedules/{schedule.id}")
-        assert (answer.status_code, answer.json()["code"]) == (409, "kept_by_file")
+        house, folder = here.house, here.house.settings.workflows
+        file = folder / "nightly.yaml"
+        text = READING.replace("name: reading", "name: nightly")
+        file.write_text(text + 'schedules: [{cron: "0 2 * * *", timezone: UTC}]\n')
+        house.keep_file_schedules()
+        (schedule,) = house.ledger.schedules.all()
+
+        def refused() -> str:
+            answer = here.client.delete(f"{API}/schedules/{schedule.id}")
+            assert (answer.status_code, answer.json()["code"]) == (409, "kept_by_file")
+            return f"{answer.json()['detail']} {answer.json()['hint']}"
+
+        assert f"It stands in {file}" in refused()
+        file.write_text("steps: nonsense")
+        assert "Mend that file" in refused()
+        folder.rename(tmp_path / "elsewhere")
+        assert "should the schedule go, make it, empty, and try again" in refused()
+        folder.mkdir()
+        assert here.client.delete(f"{API}/schedules/{schedule.id}").status_code == 204
 
 
 def test_a_schedule_is_paused_resumed_fired_by_hand_and_made_up_for(tmp_path: Path) -> None:

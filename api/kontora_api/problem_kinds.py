@@ -270,7 +270,7 @@ _WORKFLOWS = _kinds(
         "kept_by_file",
         409,
         "The schedule cannot be removed here.",
-        "It stands in a workflow file, and would come back.",
+        "It stands in a workflow file, or may, and would come back.",
         "Take it out of the file.",
     ),
     ProblemKind(

@@ -129,7 +129,7 @@ def _decide(
             decided.append(one)
             missing = "needs a second person" if one.state == "pending" else f"is {decision}"
             note(f"{one.id} {missing}: {one.tool}, {one.title}")
-        how = going_on(house)
+        how = going_on(house, (one.run_id for one in decided))
     documents = [ApprovalDocument.of(one).model_dump(mode="json") for one in decided]
     show({"items": documents, "next": how}, how, as_json=as_json)
     return OK

@@ -90,12 +90,11 @@ def list_schedules(home: Home = None, as_json: Json = False) -> int:
 
 @app.command()
 def remove(schedule_id: ScheduleId, home: Home = None, as_json: Json = False) -> int:
-    """Forget a schedule; the runs that it started stay."""
+    """Forget a schedule; the runs that it started stay. One from a workflow file goes once no file holds it."""
     from kontora_api.documents import ScheduleDocument
-    from kontora_workflows.scheduling import remove_schedule
 
     with opened(home) as house:
-        found = remove_schedule(house.ledger, schedule_id)
+        found = house.remove_schedule(schedule_id)
     said = f"{found.id} is removed: {found.workflow} at {found.cron}."
     show(ScheduleDocument.of(found).model_dump(mode="json"), said, as_json=as_json)
     return OK

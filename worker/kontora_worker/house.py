@@ -26,8 +26,9 @@ from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.approvals import Approval
 from kontora_workflows.ledger.chain import digest
 from kontora_workflows.ledger.run import Run
+from kontora_workflows.ledger.schedules import Schedule
 from kontora_workflows.loader import Loaded, Problem, WorkflowInvalid
-from kontora_workflows.scheduling import keep_file_schedules
+from kontora_workflows.scheduling import KeptByFile, asks_for, keep_file_schedules
 from kontora_workflows.starting import Start, start_run
 from kontora_workflows.sweeper import Sweeper
 from kontora_workflows.validation import validate
@@ -211,6 +212,28 @@ class House:
             log.error("%s is not there: the schedules of its files are kept; make it, empty, if they should go", folder)
             broken = True
         keep_file_schedules(self.ledger, workflows, all_files=not broken)
+
+    def remove_schedule(self, schedule_id: str) -> Schedule:
+        """Forget a schedule; runs that it started stay. One from a file goes once no file holds it any more.
+
+        Raises `UnknownSchedule`, `KeptByFile`.
+        """
+        schedule = self.ledger.schedules.get(schedule_id)
+        if schedule.origin == "file":
+            self._refuse_kept(schedule.workflow, schedule)
+        return self.ledger.schedules.remove(schedule_id)
+
+    def _refuse_kept(self, name: str, schedule: Schedule) -> None:
+        folder, broken = self.settings.workflows, self.catalog.broken()
+        if broken:
+            why = f"It came from a workflow file, and {broken[0].path}, where it may stand, cannot be read."
+            raise KeptByFile(why, "Mend that file, or take it away; then remove the schedule.")
+        if name in self.catalog.names() and asks_for(self.catalog.get(name).workflow, schedule):
+            why = f"It stands in {self.catalog.path(name)}, and would come back."
+            raise KeptByFile(why, "Take it out of the file: a worker then forgets it within a minute.")
+        if not folder.is_dir():
+            why = f"It came from a workflow file, and their folder {folder} is not there: perhaps a disk is missing."
+            raise KeptByFile(why, "Bring the folder back; or, should the schedule go, make it, empty, and try again.")
 
     def export(self, run_id: str) -> list[Path]:
         """Copy a run's artifacts to the `reports` folder of the data folder; return the paths."""

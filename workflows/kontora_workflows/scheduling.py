@@ -108,15 +108,17 @@ def times_between(schedule: Schedule, first: datetime, last: datetime, now: int)
 
 
 class KeptByFile(ValueError):
-    """The schedule stands in a workflow file and would come back."""
+    """The schedule stands in a workflow file, or may, and would come back; `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.message, self.hint = message, hint
+        super().__init__(message)
 
 
-def remove_schedule(ledger: Ledger, schedule_id: str) -> Schedule:
-    """Forget a schedule; runs that it started stay. Raises `UnknownSchedule`, `KeptByFile`."""
-    schedule = ledger.schedules.get(schedule_id)
-    if schedule.origin == "file":
-        raise KeptByFile(f"The schedule stands in the file of the workflow {schedule.workflow!r}: remove it there.")
-    return ledger.schedules.remove(schedule_id)
+def asks_for(workflow: Workflow, schedule: Schedule) -> bool:
+    """Whether the file of a workflow holds a schedule."""
+    wanted = (schedule.cron, schedule.timezone, schedule.inputs)
+    return any((one.cron, one.timezone, dict(one.inputs)) == wanted for one in workflow.schedules)
 
 
 def keep_file_schedules(ledger: Ledger, workflows: Iterable[Workflow], *, all_files: bool) -> None:

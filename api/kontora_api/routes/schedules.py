@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from kontora_workflows.definition import SchedulePolicy
-from kontora_workflows.scheduling import add_schedule, remove_schedule, resume_schedule, times_between
+from kontora_workflows.scheduling import add_schedule, resume_schedule, times_between
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from kontora_api.answers import problems
@@ -137,6 +137,6 @@ def backfill(schedule_id: ScheduleId, body: Backfill, house: TheHouse, ledger: T
     status_code=204,
     responses={204: {"description": "forgotten"}, **problems("unknown_schedule", "kept_by_file")},
 )
-def delete_schedule(schedule_id: ScheduleId, ledger: TheLedger) -> None:
-    """Forget a schedule; the runs that it started stay."""
-    remove_schedule(ledger, schedule_id)
+def delete_schedule(schedule_id: ScheduleId, house: TheHouse, ledger: TheLedger) -> None:
+    """Forget a schedule; the runs that it started stay. One from a workflow file goes once no file holds it."""
+    house.remove_schedule(schedule_id)
