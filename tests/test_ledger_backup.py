@@ -230,7 +230,7 @@ def test_the_commands_make_a_backup_and_put_it_back(tmp_path: Path) -> None:
     shown = kontora("runs", "list", "--json").document["items"][0]
     assert (shown["state"], shown["error"]["code"]) == ("needs_review", "restored")
     asked = kontora("approvals", "list", "--json").document["items"][0]
-    assert f"runs resume {asked['run_id']}`" in kontora("approvals", "approve", asked["id"]).stdout
+    assert f"runs resume {asked['run']}`" in kontora("approvals", "approve", asked["id"]).stdout
     assert kontora("ledger", "verify").exit_code == 0
 
 
