@@ -32,6 +32,7 @@ _ID = re.compile(
 )
 #: As systems write numbers: no grouping, and no three digits after a point, which might be one.
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?")
+_DIGIT = re.compile(r"\d")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AMOUNT_UNIT = re.compile(r"\d+(?:k|m|mln|bn|EUR|USD|RUB|st|nd|rd|th|го|й|х|е|я|ый|ти|ми)", re.IGNORECASE)
 
@@ -74,7 +75,7 @@ class _Known:
 
     def learn(self, text: str) -> None:
         """Take a value; of one that is not a number or a date by itself only the words, until `read`."""
-        if any(map(str.isdigit, text)) and not self._learn_exact(text):
+        if _DIGIT.search(text) and not self._learn_exact(text):
             self.texts.append(text.casefold())
             self._unread.append(text)
 
@@ -108,7 +109,8 @@ class _Known:
 
     def holds(self, figure: Figure) -> bool:
         """Whether a number is known. Without a sign it may be a known negative; with one, only that."""
-        if figure.plain is not None and any(figure.plain == known.year for known in self.dates):
+        plain = figure.plain
+        if plain is not None and any(plain == known.year for known in self.dates):
             return True
         return any(all(self._has(number, figure.negative) for number in reading) for reading in figure.readings)
 
@@ -161,26 +163,29 @@ def _stated(figure: Figure, text: str) -> Stated:
     return Stated(figure.start, text.count("\n", 0, figure.start), -number if figure.negative else number)
 
 
-def _leaves(source: str) -> Iterator[str]:
-    """Yield the texts and numbers of a JSON document or task message; any other text as it is."""
+def _leaves(source: str) -> list[str]:
+    """The texts and numbers of a JSON document or task message; any other text as it is."""
     for parse in (lambda text: json.loads(text, parse_float=str, parse_int=str), parse_task):
         try:
-            yield from _scalars(parse(source))
+            return _scalars(parse(source))
         except (ValueError, RecursionError):
             continue
-        return
-    yield source
+    return [source]
 
 
-def _scalars(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _scalars(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _scalars(item)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield str(value)
+def _scalars(value: Any) -> list[str]:
+    found, open_ = [], [value]
+    while open_:
+        one = open_.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict):
+            open_.extend(one.values())
+        elif isinstance(one, list):
+            open_.extend(one)
+        elif isinstance(one, int | float) and not isinstance(one, bool):
+            found.append(str(one))
+    return found
 
 
 def _blank(text: str, start: int, end: int) -> str:
