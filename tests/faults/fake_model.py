@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 import time
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,11 @@ class Mouth(Exchange):
         return fault["do"] in ("slow", "drip")
 
     def _drip(self, seconds: float, *, flood: bool) -> None:
-        """A word every now and then, or (`flood`) as many as the line takes."""
-        end = time.monotonic() + seconds
-        word = {**_HEAD, "message": {"role": "assistant", "content": "well, " * (1000 if flood else 1)}, "done": False}
+        """A word every now and then, or (`flood`) as many as the line takes. None comes twice, as that is noticed."""
+        end, said = time.monotonic() + seconds, count(1)
         while time.monotonic() < end:
-            self._stream([word])
+            words = " ".join(f"well {number}," for number in islice(said, 1000 if flood else 1))
+            self._stream([{**_HEAD, "message": {"role": "assistant", "content": words}, "done": False}])
             time.sleep(0 if flood else 0.1)
 
     def _stream(self, lines: list[Any]) -> None:
