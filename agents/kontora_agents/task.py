@@ -9,8 +9,10 @@ from typing import Any
 
 _LEAD = "Work on this data:"
 
+_WRITE = partial(json.dumps, ensure_ascii=False)
 
-def render_task(data: dict[str, Any], write: Callable[[Any], str] = partial(json.dumps, ensure_ascii=False)) -> str:
+
+def render_task(data: dict[str, Any], write: Callable[[Any], str] = _WRITE) -> str:
     """Return the task message for `data`, which holds plain JSON values (money as strings), as `write` writes JSON."""
     return f"{_LEAD}\n\n{write(data)}"
 

@@ -77,7 +77,7 @@ def engine_changes(scene: Scene) -> None:
         code = run.error["code"] if run.error else ""
         scene.must((run.state, code) == ("failed", "engine_changed"), "I6", f"{reference} is {run.state} ({code})")
         scene.must(not booked[f"{reference}/1"], "I6", f"{reference} was booked by an engine that is not its own")
-    _began_under(scene, old, REPLAY_VERSION)  # the version that it began under is there again, and a person lets it go on
+    _began_under(scene, old, REPLAY_VERSION)  # that version is there again, and a person lets it go on
     for reference in old:
         scene.system.house.ledger.runs.resume(scene.system.run(reference).id, by="boss")
     scene.rest()
