@@ -236,7 +236,7 @@ class Approvals:
         with self._database.write("approval.expired") as connection:
             # Locked, so that two sweepers, or a sweeper and a person, do not both decide.
             # A range with two ends is what PostgreSQL takes for small enough to look it up.
-            late_ones = _QUERY.where(A.state == "pending", A.expires_at.between(1, INSTANT - 1)).order_by(A.run_id)
+            late_ones = _QUERY.where(A.state == "pending", A.expires_at.between(0, INSTANT - 1)).order_by(A.run_id)
             rows = connection.execute(late_ones.with_for_update(of=tables.approvals, skip_locked=True))
             late = [_approval(row) for row in rows]
             for approval in late:
