@@ -58,7 +58,7 @@ class Engine:
         self.stopping = threading.Event()
         # One event loop for all runs of this process: connections to the model server live in it.
         self._loop = asyncio.Runner()
-        self._heart, self._calls = Heart(self.lease_ms), CallPool()
+        self._heart, self._calls = Heart(), CallPool()
         self._workflows: dict[str, Workflow] = {}
 
     def close(self) -> None:

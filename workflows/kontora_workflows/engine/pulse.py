@@ -20,8 +20,8 @@ log = logging.getLogger("kontora.engine")
 class Heart:
     """The thread of a process that extends the lease of the run in hand, four times per lease."""
 
-    def __init__(self, lease_ms: int) -> None:
-        self._pause_s = lease_ms / 4000
+    def __init__(self) -> None:
+        self._pause_s = 0.0
         self._beating, self._closed = threading.Lock(), threading.Event()
         self._pulse: Pulse | None = None
         self._thread: threading.Thread | None = None
@@ -29,6 +29,7 @@ class Heart:
     @contextmanager
     def beats(self, pulse: Pulse) -> Iterator[Pulse]:
         """Keep a run's lease inside the block; when it is left, no heartbeat is under way."""
+        self._pause_s = pulse.lease_ms / 4000
         if self._thread is None:  # not before: threads do not survive a fork
             self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
             self._thread.start()
@@ -54,7 +55,7 @@ class Pulse:
     """What is known about the lease of one claimed run, and about what asks it to stop."""
 
     def __init__(self, ledger: Ledger, claim: Claim, lease_ms: int, stopping: threading.Event) -> None:
-        self._ledger, self._claim, self._lease_ms, self._stopping = ledger, claim, lease_ms, stopping
+        self._ledger, self._claim, self.lease_ms, self._stopping = ledger, claim, lease_ms, stopping
         self._lost, self._cancelled = False, claim.run.cancel_requested_at is not None
         self._started = self._beaten = time.monotonic()
         #: The step that is open and when it has to be done, in milliseconds since 1970 on the database's clock.
@@ -66,7 +67,7 @@ class Pulse:
             return
         began = time.monotonic()
         try:
-            answer = self._ledger.runs.heartbeat(self._claim.run.id, self._claim.fence, self._lease_ms)
+            answer = self._ledger.runs.heartbeat(self._claim.run.id, self._claim.fence, self.lease_ms)
         except LedgerUnavailable:
             return
         except Exception:
@@ -89,7 +90,7 @@ class Pulse:
 
     def hold(self) -> None:
         """Raise `LeaseLost` if the lease may have run out: others may work on the run, whatever the ledger says now."""
-        if self._lost or time.monotonic() - self._beaten > self._lease_ms / 1000:
+        if self._lost or time.monotonic() - self._beaten > self.lease_ms / 1000:
             raise LeaseLost(f"run {self._claim.run.id} was taken over, or may have been")
 
     def check(self) -> None:
