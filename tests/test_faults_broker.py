@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from kontora_worker.broker import CelerySender, make_celery
-from kontora_worker.settings import Settings
+from kontora_worker.broker import TASK, CelerySender, make_celery
+from kontora_worker.settings import Settings, load_settings
 from pydantic import SecretStr
 
+from tests.command_line import CommandLine
 from tests.services import free_port
 
 
@@ -27,3 +28,28 @@ def test_a_broker_that_refuses_connections_is_not_waited_for(tmp_path: Path) -> 
     started = time.monotonic()
     assert not sender(tmp_path, port).send(["run_2"])
     assert time.monotonic() - started < 1.5
+
+
+def test_messages_of_others_are_told_in_a_line_each_and_a_worker_ends_without_a_word_of_celery(tmp_path: Path) -> None:
+    kontora = CommandLine(tmp_path)
+    kontora.furnish()
+    app = make_celery(load_settings(str(kontora.home)))
+    app.send_task("some.task", args=["x"], queue="kontora")
+    with app.connection_for_write() as connection, connection.Producer() as producer:
+        sent = {"exchange": "kontora", "routing_key": "kontora"}
+        for headers in ({}, {"task": TASK, "id": "1"}, {"task": "other\nline", "id": "2"}):
+            pickled = {"content_type": "application/x-python-serialize", "content_encoding": "binary"}
+            producer.publish(b"cos\nsystem\n.", headers=headers, serializer=None, **pickled, **sent)
+        producer.publish(b"{", headers={"task": TASK, "id": "3"}, content_type="application/json", **sent)
+    running = kontora.start("worker", "--concurrency", "1")
+    deadline = time.monotonic() + 60
+    while list((kontora.home / "broker" / "queue").glob("*.msg")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    running.read_until("'other")
+    worker = running.interrupt()
+    said = worker.stdout + worker.stderr
+    assert "Received unregistered task of type 'some.task'" in said
+    assert "Traceback" not in said
+    assert "shutdown" not in said
+    after = said.partition("hands its runs back and stops")[2].strip().splitlines()
+    assert len([line for line in after if " celery." in line]) == len(after) - 1 == 5, said

@@ -22,6 +22,8 @@ log = logging.getLogger("kontora.worker")
 def main() -> None:
     """Run a Celery worker until SIGTERM, or until its parent is gone."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(one_line)
     settings = load_settings()
     app = make_celery(settings)
     house = House(settings)
@@ -49,6 +51,15 @@ def main() -> None:
             f"--hostname=kontora-{os.getpid()}@%h",
         ]
     )
+
+
+def one_line(record: logging.LogRecord) -> bool:
+    """Let the carriers say in a line what went wrong: a message may hold anything, and its trace helps nobody."""
+    if record.name.partition(".")[0] in ("celery", "kombu"):
+        said = next((line for line in record.getMessage().splitlines() if line.strip()), "")[:300]
+        record.msg, record.args = "".join(c if c.isprintable() else " " for c in said), None
+        record.exc_info = record.exc_text = record.stack_info = None
+    return True
 
 
 def work_on(house: House, run_id: object) -> None:

@@ -111,8 +111,9 @@ class Supervisor:
             "TMPDIR": self._rubbish,  # a pool that is ended leaves folders in there
         }
         command = [sys.executable, "-m", "kontora_worker.celery_worker"]
-        # A session of its own: Ctrl-C reaches us, and we end the pool in order.
-        self._pool = subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)
+        # A session of its own: Ctrl-C reaches us, and we end the pool in order. Its log is on stderr; on stdout Celery
+        # says of a shutdown that it is a warm one.
+        self._pool = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
         self._ears.started()
 
     def _wake_the_deaf(self) -> None:
