@@ -20,6 +20,7 @@ from kontora_worker.supervisor import Supervisor
 from kontora_workflows.ledger import Ledger
 from kontora_workflows.ledger.alerts import Alert, AlertKind
 from kontora_workflows.ledger.tables import alerts as table
+from kontora_workflows.ledger.tables import schedules
 from sqlalchemy import update
 
 from tests.delivery_place import PASSWORD, MailServer, mail_server
@@ -368,10 +369,13 @@ def test_an_alert_goes_out_though_a_part_of_the_sweep_trips(tmp_path: Path, rece
         f'sweep_s = 0.1\n[alerts.webhook]\nurl = "{receiver.url}"\nsecret = "{KEY}"\n', encoding="utf-8"
     )
     house = House(load_settings(str(tmp_path)))
-    policy = {"overlap": "sometimes"}
     house.ledger.schedules.add(
-        "w", "0 2 * * *", "UTC", {}, policy=policy, expect_ms=None, next_at=1, origin="cli", principal="tester"
+        "w", "0 2 * * *", "UTC", {}, policy={}, expect_ms=None, next_at=1, origin="cli", principal="tester"
     )
+    with house.ledger.database.write() as connection:
+        connection.execute(update(schedules).values(inputs="no JSON"))
+    with pytest.raises(ValueError, match="Expecting value"):
+        house.sweeper.sweep()
     alarm(house.ledger)
     Supervisor(house, concurrency=1, until_idle=True).run()
     assert len(receiver.taken) == 1
