@@ -107,12 +107,12 @@ def test_the_running_role_cannot_change_what_is_written(roles: Roles) -> None:
 
 def test_the_running_role_cannot_upgrade_and_says_who_can(roles: Roles) -> None:
     older = Database(roles.owner)
-    with older.write() as connection:  # as revision 0001 left it
-        connection.execute(text("ALTER TABLE runs DROP COLUMN queue"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with older.write() as connection:  # as revision 0002 left it
+        connection.execute(text("DROP INDEX runs_on_a_timer, runs_to_stop, runs_of_loops, approvals_by_end"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     with pytest.raises(LedgerTooOld, match="its database user may not change tables"):
         Ledger(roles.running)
-    assert older.revision() == "0001"
+    assert older.revision() == "0002"
     older.close()
     Ledger(roles.owner).close()
     running = Ledger(roles.running)
