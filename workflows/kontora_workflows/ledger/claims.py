@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import canonical
+from kontora_workflows.ledger.creation import head_digest
+from kontora_workflows.ledger.run import ENDED
 from kontora_workflows.ledger.standalone import Break, Checked
 
 A, D, F, P = tables.approvals.c, tables.definitions.c, tables.artifacts.c, tables.payloads.c
@@ -44,6 +46,10 @@ _CREATED = {
     "retry_of": "retry_of",
 }
 _ASKED = ("tool", "instance", "arguments_hash", "untrusted", "people")
+#: How the payload of a decision begins.
+COMMENT = '{"comment":'
+#: Instants of one transaction that were read off the clock one after the other are at most so far apart.
+_NEAR_MS = 60_000
 _FILE = ("name", "media_type", "size", "sha256")
 
 Where = Callable[[ColumnElement[str]], ColumnElement[bool]]
@@ -55,6 +61,9 @@ class Claims:
     def __init__(self, connection: Connection, where: Where) -> None:
         self._definitions = dict(_definitions(connection, where))
         self._approvals = _by_run(connection.execute(_approvals(where)))
+        #: What was said with decisions, by run and entry, as whoever reads the payloads finds it.
+        self.comments: dict[tuple[str, int], str] = {}
+        self.decided = {row.run_id for rows in self._approvals.values() for row in rows if row.decided_at is not None}
         self._artifacts = _by_run(_files(connection, where))
         removed = tables.removed_runs.c.id
         self._removed = set(connection.execute(select(removed).where(where(removed))).scalars())
@@ -78,9 +87,13 @@ class Claims:
             yield 1, "the run has other bindings than its first entry"
         yield from _about_inputs(run, gone=1 in entries.erased)
         yield from _about_state(run, entries)
+        yield from _about_beginning(run, created)
+        yield from _about_times(run, entries, created)
         if self._definitions.get(run.definition_hash) != run.definition_hash:
             yield 1, "its definition was changed or is missing"
         yield from _about_approvals(entries, {row.id: row for row in self._approvals.get(run.id, ())})
+        for row in self._approvals.get(run.id, ()):
+            yield from _about_decision(row, entries, self.comments)
         yield from _about_files(entries, {row["id"]: row for row in self._artifacts.get(run.id, ())})
 
 
@@ -93,10 +106,12 @@ class _Noted:
         self.created = first[4] if first and first[:2] == (1, "run.created") else None
         self.erased: set[int] = set()
         self.erased_files: set[str] = set()
+        self.erased_comments: set[str] = set()
         for _, kind, _, _, body in self.all:
             if kind == "payload.erased":
                 self.erased.update(body.get("payloads", ()))
                 self.erased_files.update(body.get("artifacts", ()))
+                self.erased_comments.update(body.get("comments", ()))
 
 
 def _about_inputs(run: Row[Any], *, gone: bool) -> Iterator[tuple[int, str]]:
@@ -123,6 +138,65 @@ def _about_state(run: Row[Any], entries: _Noted) -> Iterator[tuple[int, str]]:
         yield last, "the run has another error than its entries"
     if run.restored_at != restored:
         yield last, "the run and its entries disagree on when it was restored"
+
+
+def _about_beginning(run: Row[Any], created: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    if "head" in created and created["head"] != head_digest(dict(run._mapping)):  # older entries do not say it
+        yield 1, "the run has another place, key or version than when it began"
+
+
+def _about_times(run: Row[Any], entries: _Noted, created: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    began = entries.all[0][2]
+    started: int | None = None
+    finished: int | None = None
+    deadline = created.get("deadline_at")
+    for _, kind, at, _, body in entries.all:
+        if kind == "run.resumed":
+            finished, deadline = None, None
+        elif kind == "run.state" and body.get("state") in ENDED:
+            finished = at
+        elif kind == "run.state" and body.get("state") == "running":
+            started = started or at
+    if run.created_at != began:
+        yield 1, "the run has another created_at than its first entry"
+    for name, said in (("started_at", started), ("finished_at", finished)):
+        if not _near(getattr(run, name), said):
+            yield 1, f"the run has another {name} than its entries"
+    if "deadline_at" in created and run.deadline_at != deadline:
+        yield 1, "the run has another deadline_at than its entries"
+
+
+def _near(one: int | None, other: int | None) -> bool:
+    """Whether two looks at the clock within one transaction may have given these."""
+    return one == other or (one is not None and other is not None and abs(one - other) <= _NEAR_MS)
+
+
+def _about_decision(row: Row[Any], entries: _Noted, comments: dict[tuple[str, int], str]) -> Iterator[tuple[int, str]]:
+    """When an approval was asked for, until when, when it was decided, and what was said then."""
+    asked, lasts, ended, comment = [0], 0, False, ""
+    decided: int | None = None
+    for seq, kind, at, _, body in entries.all:
+        if kind == "run.state":
+            ended = body.get("state") in ENDED
+        elif kind == "run.resumed" and ended:  # what was withdrawn with the end is asked anew, a yes perhaps
+            asked = [at] if decided is None else [*asked, at]
+            ended = False
+        elif body.get("approval") != row.id:
+            continue
+        elif kind == "approval.requested":
+            asked, lasts = [at], int(body.get("expires_in_ms", 0))
+        elif kind == "approval.decided":
+            decided, said = at, comments.get((row.run_id, seq))
+            gone = seq in entries.erased or row.id in entries.erased_comments
+            comment = "" if gone else json.loads(said)["comment"] if said else body.get("comment", "")
+    if not any(_near(row.requested_at, at) for at in asked):
+        yield row.seq, f"approval {row.id} was requested at another time than its entries say"
+    if lasts and not _near(row.expires_at, row.requested_at + lasts):
+        yield row.seq, f"approval {row.id} expires at another time than its entries say"
+    if not _near(row.decided_at, decided):
+        yield row.seq, f"approval {row.id} was decided at another time than its entries say"
+    if (row.comment or "") != comment:
+        yield row.seq, f"approval {row.id} has another comment than its entries"
 
 
 def _about_approvals(entries: _Noted, rows: dict[str, Row[Any]]) -> Iterator[tuple[int, str]]:

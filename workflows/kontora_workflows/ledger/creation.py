@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ulid import ULID
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.chain import canonical
+from kontora_workflows.ledger.chain import canonical, digest
 from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.run import REPLAY_VERSION, NewRun, Run
 from kontora_workflows.ledger.statement import Statement, together
@@ -27,6 +27,15 @@ _NOW = select(Now())
 _PARENT = select(tables.runs.c.root_id, tables.runs.c.restored_at).where(tables.runs.c.id == bindparam("parent"))
 #: What a new run has in common with its row.
 _SHARED = {field.name for field in fields(NewRun)} & {column.name for column in tables.runs.c} - {"inputs", "bindings"}
+#: Columns that never change, and that are no business of who reads the first entry.
+_FROM_THE_START = (
+    "root_id",
+    "parent_step",
+    "item_position",
+    "idempotency_key",
+    "request_hash",
+    "replay_version",
+)
 _EMPTY: dict[str, Any] = {column.name: None for column in tables.runs.c}
 
 
@@ -43,7 +52,7 @@ def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRu
     }
     rows = [_row(new, parents.get(new.parent_id or ""), now) for new in news]
     firsts = [
-        entries.first(row["id"], now, "run.created", _about(new, row["restored_at"]), payload={"inputs": new.inputs})
+        entries.first(row["id"], now, "run.created", _about(new, row), payload={"inputs": new.inputs})
         for row, new in zip(rows, news, strict=True)
     ]
     for row, (entry, _, _) in zip(rows, firsts, strict=True):
@@ -78,7 +87,7 @@ def _row(new: NewRun, parent: Any, now: int) -> dict[str, Any]:
     }
 
 
-def _about(new: NewRun, restored_at: int | None) -> dict[str, Any]:
+def _about(new: NewRun, row: dict[str, Any]) -> dict[str, Any]:
     """What the first entry of a run says."""
     return {
         "workflow": new.workflow,
@@ -91,8 +100,15 @@ def _about(new: NewRun, restored_at: int | None) -> dict[str, Any]:
         "item": new.item_key,
         "retry_of": new.retry_of,
         "bindings": new.bindings,
-        **({"restored_at": restored_at} if restored_at else {}),
+        **({"restored_at": row["restored_at"]} if row["restored_at"] else {}),
+        "deadline_at": row["deadline_at"],
+        "head": head_digest(row),
     }
+
+
+def head_digest(row: Mapping[str, Any]) -> str:
+    """A hash of what a run's row says of it from the beginning on, besides what its first entry says itself."""
+    return digest([row[name] for name in _FROM_THE_START])
 
 
 def _id(new: NewRun) -> str:

@@ -13,7 +13,7 @@ from subprocess import PIPE, Popen
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, true
 
 from kontora_workflows.ledger import tables
-from kontora_workflows.ledger.claims import NOTED, Claims, Where
+from kontora_workflows.ledger.claims import COMMENT, NOTED, Claims, Where
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.standalone import Break, check_run, stored_payload
 from kontora_workflows.ledger.statement import Statement
@@ -117,7 +117,8 @@ class Verification:
         found = []
         with self._database.snapshot() as connection:
             runs = {row.id: row for row in connection.execute(select(tables.runs, first).where(where(R.id)))}
-            payloads, claims = _payloads(connection, where), Claims(connection, where)
+            claims = Claims(connection, where)
+            payloads = _payloads(connection, where, claims)
             for run_id, rows in groupby(Statement(entries).rows(connection), itemgetter(0)):
                 run, kept = runs.pop(run_id, None), payloads.pop(run_id, {})
                 head = (run.head_seq, run.head_hash) if run is not None else None
@@ -131,12 +132,16 @@ class Verification:
         return found
 
 
-def _payloads(connection: Connection, where: Where) -> dict[str, dict[int, str | None]]:
+def _payloads(connection: Connection, where: Where, claims: Claims) -> dict[str, dict[int, str | None]]:
     """What the stored payloads come to, by run and entry."""
     found: dict[str, dict[int, str | None]] = {}
     query = select(P.run_id, P.seq, P.salt, P.content).where(where(P.run_id)).order_by(P.run_id, P.seq)
-    for run_id, rows in groupby(Statement(query).rows(connection), itemgetter(0)):
+    for run_id, some in groupby(Statement(query).rows(connection), itemgetter(0)):
+        rows = list(some)
         found[run_id] = {seq: stored_payload(salt, content) for _, seq, salt, content in rows}
+        if run_id in claims.decided:
+            said = {(run_id, seq): content for _, seq, _, content in rows if content}
+            claims.comments |= {place: content for place, content in said.items() if content.startswith(COMMENT)}
     return found
 
 
