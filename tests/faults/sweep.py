@@ -23,18 +23,12 @@ from tests.faults.stories import STORIES, Story
 
 #: Places that are passed at every look of the sweeper, of a heartbeat or of the cast: once is enough.
 _POLLED = ("approval.expired", "run.heartbeat", "slot.taken", "slot.freed")
-#: What is done at a place that no story before has passed, by level and ledger; and at one that was passed before.
+#: What is done at a place that no story before has passed, by level and ledger.
 _NEW: dict[tuple[str, str], tuple[Action, ...]] = {
     ("quick", "sqlite"): ("raise", "freeze"),
     ("quick", "postgres"): ("kill",),
     ("usual", "sqlite"): ACTIONS,
     ("usual", "postgres"): ACTIONS,
-}
-_KNOWN: dict[tuple[str, str], tuple[Action, ...]] = {
-    ("quick", "sqlite"): (),
-    ("quick", "postgres"): (),
-    ("usual", "sqlite"): (),
-    ("usual", "postgres"): ("kill",),
 }
 #: No case takes longer, in seconds.
 _LONGEST_S = 60.0
@@ -53,9 +47,8 @@ _IMPORTS = (
 def cases(stage: Stage, verdicts: Path, stories: Iterable[Story], level: str, ledger: str) -> Iterator[Case]:
     """The cases of some stories; of a story that does not end by itself a verdict says so.
 
-    `quick` and `usual`: what `_NEW` says at each place, in the first story that passes it. `usual`: besides, what
-    `_KNOWN` says once at each place of each story, and the first story killed at every passing. `exhaustive`:
-    everything at every passing in every story.
+    `quick` and `usual`: what `_NEW` says at each place, in the first story that passes it. `usual`: besides, the first
+    story killed at every passing. `exhaustive`: everything at every passing in every story.
     """
     passed: set[str] = set()
     for number, story in enumerate(stories):
@@ -72,7 +65,7 @@ def cases(stage: Stage, verdicts: Path, stories: Iterable[Story], level: str, le
             if level == "exhaustive":
                 actions = ACTIONS
             elif nth == 1:
-                actions = (_NEW if place in new else _KNOWN)[level, ledger]
+                actions = _NEW[level, ledger] if place in new else ()
             else:
                 actions = ("kill",) if number == 0 and level == "usual" else ()
             for action in actions:
