@@ -65,8 +65,12 @@ def together(connection: Connection) -> Iterator[None]:
         yield
         return
     driver: Any = connection.connection.driver_connection
-    with _translated(connection), driver.pipeline():
-        yield
+    with _translated(connection):
+        with driver.pipeline():
+            yield
+        # After a pipeline PostgreSQL does not count how long the session is idle, until it is asked something alone: a
+        # worker that was cut off here would keep its rows locked for good.
+        driver.execute("")
 
 
 def _given(order: list[str] | None, values: dict[str, Any]) -> Any:
