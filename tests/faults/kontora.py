@@ -22,7 +22,7 @@ from sqlalchemy import select
 from tests.faults import fake_model
 from tests.faults.adapter import Finding, Report, State
 from tests.faults.invariants import Inspection
-from tests.faults.place import LEASE_S, SWEEP_S, environment, furnish
+from tests.faults.place import DEAF_S, LEASE_S, SWEEP_S, environment, furnish
 from tests.faults.program import Program
 from tests.faults.witness import Witness
 
@@ -78,7 +78,7 @@ class Kontora:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process of this installation."""
-        times = {"KONTORA_LEASE_S": str(LEASE_S), "KONTORA_SWEEP_S": str(SWEEP_S)}
+        times = {"KONTORA_LEASE_S": str(LEASE_S), "KONTORA_SWEEP_S": str(SWEEP_S), "KONTORA_DEAF_S": str(DEAF_S)}
         pair = {name: url for name, url in self._pair.items() if url}
         return environment(self._plugin, KONTORA_HOME=str(self.home), **{**times, **pair, **more})
 

@@ -11,6 +11,9 @@ from tests.faults.stories import ORDER, Story
 ROOT = Path(__file__).parent.parent.parent
 LEASE_S = 2.0
 SWEEP_S = 0.3
+#: Shorter than usual as the lease is, with something for slow machines. On the filesystem broker a process that is
+#: killed while it waits for a message takes the pool's hearing with it.
+DEAF_S = 6.0
 
 _SETTINGS = """
 [connectors.erp]
