@@ -21,6 +21,7 @@ def tidy_up(scene: Scene, cancelled: Collection[str]) -> None:
         acted = [_looked_after(scene, run) for run in scene.system.runs()]
         if not any(acted):
             break
+    scene.rest(_WAIT_S)
     for run in scene.system.runs():
         if run.state != "succeeded" and run.idempotency_key not in cancelled:
             scene.say("I1", f"{run.idempotency_key} is {run.state} in the end: {run.error}")
