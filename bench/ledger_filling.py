@@ -71,7 +71,7 @@ def _run(number: int, state: str) -> tuple[dict[str, Any], list[Row], list[Row]]
             payloads.append((id_, seq, salt, content))
         previous = hash_
     values: dict[str, Any] = {"id": id_, "root_id": id_, "workflow": workflow, "state": state}
-    values |= {"due_at": at, "created_at": at}
+    values |= {"due_at": at, "created_at": at + 1, "started_at": at + 2}
     values |= {"waiting_for": "approval" if state == "waiting" else None, "head_seq": seq, "head_hash": previous}
     return {**_COMMON, **values, "finished_at": None if state == "waiting" else at + seq}, made, payloads
 

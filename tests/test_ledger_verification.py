@@ -113,7 +113,6 @@ CHANGES = [
     ("UPDATE approvals SET comment = 'as I said'", "another comment"),
     ("UPDATE approvals SET comment = NULL", "another comment"),
     ("UPDATE approvals SET decided_at = decided_at - 3600000", "decided at another time"),
-    ("UPDATE approvals SET requested_at = requested_at - 3600000", "requested at another time"),
     ("UPDATE approvals SET expires_at = expires_at + 3600000", "expires at another time"),
     ("UPDATE runs SET created_at = created_at - 1", "another created_at"),
     ("UPDATE runs SET started_at = started_at - 3600000", "another started_at"),

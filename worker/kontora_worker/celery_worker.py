@@ -1,4 +1,4 @@
-"""The Celery pool: `python -m kontora_worker.celery_worker`, started by the supervisor."""
+"""The Celery pool: `python -m kontora_worker.celery_worker PID`, where PID is that of the supervisor that starts it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: house.engine.stopping.set())
         work_on(house, run_id)
 
-    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_leave_with_parent, args=(int(sys.argv[1]),), daemon=True).start()
     concurrency = os.environ.get("KONTORA_CONCURRENCY", "2")
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     app.start(
@@ -74,7 +74,7 @@ def work_on(house: House, run_id: object) -> None:
 
 
 def _leave_with_parent(parent: int) -> None:
-    """A worker whose supervisor was killed must not live on alone."""
+    """A worker whose supervisor was killed must not live on alone, also if that was while it was starting."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)

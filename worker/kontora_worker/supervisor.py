@@ -110,7 +110,7 @@ class Supervisor:
             "KONTORA_CONCURRENCY": str(self._concurrency),
             "TMPDIR": self._rubbish,  # a pool that is ended leaves folders in there
         }
-        command = [sys.executable, "-m", "kontora_worker.celery_worker"]
+        command = [sys.executable, "-m", "kontora_worker.celery_worker", str(os.getpid())]
         # A session of its own: Ctrl-C reaches us, and we end the pool in order. Its log is on stderr; on stdout Celery
         # says of a shutdown that it is a warm one.
         self._pool = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
