@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,14 @@ def test_a_ledger_that_does_not_answer_is_told_in_one_line(tmp_path: Path, caplo
     assert "does not answer" in record.message
     assert record.exc_info is None
     house.close()
+
+
+def test_a_pool_whose_supervisor_is_gone_before_it_is_ready_ends(tmp_path: Path) -> None:
+    nobody = "0"
+    command = [sys.executable, "-m", "kontora_worker.celery_worker", nobody]
+    pool = subprocess.Popen(command, env={**os.environ, "KONTORA_HOME": str(tmp_path)}, stderr=subprocess.PIPE)
+    try:
+        _, said = pool.communicate(timeout=60)
+    finally:
+        pool.kill()
+    assert b"Traceback" not in said
