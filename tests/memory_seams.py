@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import pytest
 from kontora_agents.seams import ModelAnswer, ModelRequest, Repair, ToolAnswer, ToolCall, TurnLeft
 
 Tools = dict[str, Callable[..., Any]]
@@ -79,3 +80,35 @@ class MemorySeams:
         await asyncio.sleep(0.001)
         self._inside -= 1
         return ToolAnswer(content=json.dumps(self.tools[call.name](**call.arguments)))
+
+
+class _Held(MemorySeams):
+    """Seams whose first call goes on when it is told to."""
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self.inside, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
+        self.inside.set()
+        await self.go_on.wait()
+        return await super().call(turn, position, call)
+
+
+def cancelled_in_a_call(tools: Tools, work: Callable[[MemorySeams], Coroutine[Any, Any, object]]) -> MemorySeams:
+    """Cancel `work` while a call is under way, and see that it is waited for and that nothing is left behind."""
+
+    async def cancelled() -> MemorySeams:
+        door = _Held(tools)
+        task = asyncio.create_task(work(door))
+        await door.inside.wait()
+        task.cancel()
+        await asyncio.sleep(0.01)
+        assert not task.done(), "the call under way is waited for"
+        door.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return door
+
+    return asyncio.run(cancelled())

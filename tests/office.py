@@ -128,7 +128,7 @@ class OneDoor:
         return self.notebook
 
     def kind(self, instance: str) -> type[Notebook]:
-        return Notebook
+        return type(self.notebook)
 
 
 @dataclass

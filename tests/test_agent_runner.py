@@ -20,7 +20,7 @@ from kontora_agents.runner import AgentOutcome
 from kontora_agents.seams import ModelAnswer, ModelRequest, ToolAnswer, ToolCall, ToolSpec, TurnLeft
 from kontora_agents.task import render_task
 
-from tests.memory_seams import Journal, MemorySeams
+from tests.memory_seams import Journal, MemorySeams, cancelled_in_a_call
 
 STOCK = {"A": "12.50", "B": "700.00", "C": "81.00"}
 TASK = render_task({"products": list(STOCK), "language": "en"})
@@ -235,27 +235,8 @@ def test_a_sum_may_be_said_where_the_definition_lets_figures_be_added_up(
 
 
 def test_cancelling_waits_for_the_call_under_way_and_makes_no_further_one(server: RehearsalServer) -> None:
-    async def cancelled() -> MemorySeams:
-        inside, go_on = asyncio.Event(), asyncio.Event()
-
-        class Slow(MemorySeams):
-            async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
-                inside.set()
-                await go_on.wait()
-                return await super().call(turn, position, call)
-
-        door = Slow({"erp_stock": stock})
-        task = asyncio.create_task(work(server.url, "looker", door))
-        await inside.wait()
-        task.cancel()
-        await asyncio.sleep(0.01)
-        assert not task.done(), "the call under way is waited for"
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return door
-
-    assert asyncio.run(cancelled()).made == [(0, 0, "erp_stock")]
+    door = cancelled_in_a_call({"erp_stock": stock}, lambda door: work(server.url, "looker", door))
+    assert door.made == [(0, 0, "erp_stock")]
 
 
 def test_nothing_of_a_conversation_is_printed_or_logged(

@@ -108,12 +108,7 @@ def test_a_worker_that_stops_leaves_its_read_and_another_one_makes_it(ledger_url
 @pytest.mark.parametrize("done", [True, False])
 def test_a_person_settles_a_write_that_nobody_can_tell_of(ledger_url: str, done: bool) -> None:
     with office(ledger_url) as here:
-        here.notebook.down = 1
-        run = here.work_until_rest(here.start(SHOUT))
-        (approval,), _ = here.ledger.approvals.page(state="pending")
-        here.ledger.approvals.decide(approval.id, "approved", by="boss")
-        run = here.work_until_rest(run)
-        assert run.state == "needs_review"
+        run = shouted(here)
         assert run.error is not None
         assert f"runs settle {run.id} shout" in run.error["hint"]
 

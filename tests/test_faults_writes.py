@@ -8,11 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 from kontora_connectors import OutcomeUnknown, Unavailable, write
-from kontora_workflows.engine.engine import Engine
 from kontora_workflows.failpoints import arm
 from kontora_workflows.ledger.database import LedgerUnavailable
 
-from tests.office import Note, Notebook, Office, OneDoor, office
+from tests.office import Note, Notebook, Office, office
 from tests.test_engine import HEAD, WRITING, make_due
 
 JOTTING = HEAD + 'steps: [{id: jot, approval: {title: Jot, call: book.jot, with: {text: "buy ink"}}}]'
@@ -45,11 +44,6 @@ class Jotter(Notebook, kind="notebook"):
         return self.notes.get(key)
 
 
-class JotterDoor(OneDoor):
-    def kind(self, instance: str) -> type[Notebook]:
-        return Jotter
-
-
 @pytest.fixture
 def here(ledger_url: str) -> Iterator[Office]:
     with office(ledger_url) as place:
@@ -57,16 +51,10 @@ def here(ledger_url: str) -> Iterator[Office]:
         yield place
 
 
-def worker(here: Office) -> Engine:
-    engine = here.worker()
-    engine.doors = JotterDoor(here.notebook)
-    return engine
-
-
 def approved(here: Office, text: str = JOTTING) -> str:
     """A run whose write a person has agreed to; the next worker makes it."""
     run = here.start(text)
-    worker(here).work(run.id)
+    here.worker().work(run.id)
     (approval,), _ = here.ledger.approvals.page(state="pending")
     here.ledger.approvals.decide(approval.id, "approved", by="boss")
     return run.id
@@ -84,11 +72,11 @@ def jotter(here: Office) -> Jotter:
 def test_a_write_whose_record_cannot_be_read_back_now_is_not_made_again(here: Office) -> None:
     run_id = approved(here)
     jotter(here).deaf = 1
-    worker(here).work(run_id)
+    here.worker().work(run_id)
     run = here.ledger.runs.get(run_id)
     assert (run.state, outcomes(here, run_id)) == ("queued", [])
     make_due(here, run_id)
-    worker(here).work(run_id)
+    here.worker().work(run_id)
     assert here.ledger.runs.get(run_id).state == "succeeded"
     assert outcomes(here, run_id) == ["reconciled"]
     assert jotter(here).jotted == ["buy ink"]
@@ -98,7 +86,7 @@ def test_a_write_that_can_never_be_looked_up_goes_to_a_person(here: Office) -> N
     run_id = approved(here)
     jotter(here).deaf = 99
     for _ in range(5):
-        worker(here).work(run_id)
+        here.worker().work(run_id)
         make_due(here, run_id)
     assert here.ledger.runs.get(run_id).state == "needs_review"
     assert here.ledger.entries.of_run(run_id)[-2].kind == "tool.unknown"
@@ -108,7 +96,7 @@ def test_a_write_that_can_never_be_looked_up_goes_to_a_person(here: Office) -> N
 def test_a_write_whose_answer_was_lost_is_looked_up_before_anybody_is_asked(here: Office) -> None:
     run_id = approved(here)
     jotter(here).mute = 1
-    worker(here).work(run_id)
+    here.worker().work(run_id)
     assert here.ledger.runs.get(run_id).state == "succeeded"
     assert outcomes(here, run_id) == ["reconciled"]
     assert jotter(here).jotted == ["buy ink"]
@@ -118,7 +106,7 @@ def test_a_lookup_that_hangs_holds_no_worker(here: Office) -> None:
     run_id = approved(here)
     jotter(here).slow.clear()
     started = time.monotonic()
-    worker(here).work(run_id)
+    here.worker().work(run_id)
     assert time.monotonic() - started < 5
     assert here.ledger.runs.get(run_id).state == "queued"
 
@@ -127,9 +115,9 @@ def test_a_repeated_write_has_an_intent_of_its_own(here: Office) -> None:
     run_id = approved(here, WRITING)
     breaks = iter([OutcomeUnknown("The line went dead.")])
     with passing_by({"call.before": lambda: next(breaks, None)}):
-        worker(here).work(run_id)
+        here.worker().work(run_id)
         make_due(here, run_id)
-        worker(here).work(run_id)
+        here.worker().work(run_id)
     assert here.ledger.runs.get(run_id).state == "succeeded"
     assert here.kinds(here.ledger.runs.get(run_id)).count("tool.intended") == 2
     assert here.notebook.asked == ["add_note buy ink"]
@@ -137,7 +125,7 @@ def test_a_repeated_write_has_an_intent_of_its_own(here: Office) -> None:
 
 def test_a_worker_that_was_cut_off_for_longer_than_its_lease_begins_no_write(here: Office) -> None:
     run_id = approved(here)
-    engine = worker(here)
+    engine = here.worker()
     engine.lease_ms = 200
     cut_off = LedgerUnavailable("The ledger does not answer.")
     with passing_by({"call.before": lambda: time.sleep(0.4), "run.heartbeat.before": lambda: cut_off}):

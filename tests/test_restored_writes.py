@@ -10,7 +10,7 @@ from kontora_workflows.engine.calls import Call, Prepared
 from kontora_workflows.ledger.restored import mark_restored
 from kontora_workflows.ledger.run import Run
 
-from tests.office import Note, Notebook, Office, OneDoor, office
+from tests.office import Note, Notebook, Office, office
 from tests.test_engine import HEAD
 from tests.test_engine_stops import SHOUT
 
@@ -28,11 +28,6 @@ class Jotter(Notebook, kind="notebook"):
         return self.notes[key]
 
 
-class JotterDoor(OneDoor):
-    def kind(self, instance: str) -> type[Notebook]:
-        return Jotter
-
-
 @pytest.fixture
 def here(ledger_url: str) -> Iterator[Office]:
     with office(ledger_url) as place:
@@ -43,9 +38,7 @@ def here(ledger_url: str) -> Iterator[Office]:
 def go_on(here: Office, run: Run) -> Run:
     """Let a worker take the run as long as it is queued."""
     while here.ledger.runs.get(run.id).state == "queued":
-        engine = here.worker()
-        engine.doors = JotterDoor(here.notebook)
-        engine.work(run.id)
+        here.worker().work(run.id)
     return here.ledger.runs.get(run.id)
 
 

@@ -12,12 +12,12 @@ from kontora_agents.definition import AgentDefinition
 from kontora_agents.ollama_model import OllamaModel
 from kontora_agents.rehearsal.script import Script
 from kontora_agents.rehearsal.server import Rehearsal, RehearsalServer
-from kontora_agents.seams import Seams, ToolAnswer, ToolCall, ToolSpec, TurnLeft
+from kontora_agents.seams import Seams, ToolSpec, TurnLeft
 from kontora_agents.speaker import Speakers
 from kontora_agents.task import render_task
 from kontora_agents.team import Member, Said, Team, TeamOutcome
 
-from tests.memory_seams import MemorySeams
+from tests.memory_seams import MemorySeams, cancelled_in_a_call
 
 TASK = render_task({"language": "en"})
 TOOLS = [ToolSpec(name="erp_stock", description="Stock", parameters={"type": "object", "properties": {}})]
@@ -85,28 +85,7 @@ def test_a_team_left_in_the_middle_of_a_turn_goes_on_where_it_was(
 
 
 def test_cancelling_waits_for_the_call_under_way_and_asks_nothing_more(server: RehearsalServer) -> None:
-    async def cancelled() -> MemorySeams:
-        inside, go_on = asyncio.Event(), asyncio.Event()
-
-        class Slow(MemorySeams):
-            async def call(self, turn: int, position: int, call: ToolCall) -> ToolAnswer:
-                inside.set()
-                await go_on.wait()
-                return await super().call(turn, position, call)
-
-        looker = Slow({"erp_stock": stock})
-        task = asyncio.create_task(work(server.url, looker, MemorySeams({})))
-        await inside.wait()
-        task.cancel()
-        await asyncio.sleep(0.01)
-        assert not task.done(), "the call under way is waited for"
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        return looker
-
-    looker = asyncio.run(cancelled())
+    looker = cancelled_in_a_call({"erp_stock": stock}, lambda door: work(server.url, door, MemorySeams({})))
     assert looker.made == [(0, 0, "erp_stock")]
     assert looker.sent == [0]
 
