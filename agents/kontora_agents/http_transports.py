@@ -1,7 +1,7 @@
 """One HTTP transport per event loop: making one is dear, and connections cannot change loops.
 
 A client on top of it would add redirects, cookies, authentication and proxies, none of which a model server is given:
-prompts go to the named server only. It would also take as long as the question itself.
+prompts go to the named server only. It would also cost time at every question.
 """
 
 from __future__ import annotations

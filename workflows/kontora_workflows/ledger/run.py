@@ -21,7 +21,7 @@ AT_REST: frozenset[str] = ENDED | {"needs_review"}
 
 
 #: What a run's entries mean to a replay. A change that would make an open run diverge raises it.
-REPLAY_VERSION = 2
+REPLAY_VERSION = 3
 
 
 @dataclass(frozen=True)
