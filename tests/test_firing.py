@@ -405,7 +405,7 @@ def test_of_many_missed_fires_those_before_the_last_day_are_recorded(here: Offic
 
 def test_a_schedule_whose_policy_cannot_be_followed_is_left_out_and_told_of_once(here: Office) -> None:
     good, hour = at(here, schedule(here, "0 * * * *"), hour_now(here)), hour_now(here)
-    bad = at(here, schedule(here, "30 * * * *", overlap="queue_one"), hour)
+    bad = at(here, schedule(here, "0 0-23 * * *", overlap="queue_one"), hour)
     with here.ledger.database.write() as connection:
         changed = tables.schedules.update().where(tables.schedules.c.id == bad.id)
         connection.execute(changed.values(policy='{"overlap":"sometimes"}'))
@@ -424,7 +424,7 @@ def test_a_schedule_whose_policy_cannot_be_followed_is_left_out_and_told_of_once
             refused(here.ledger, bad.id)
 
     # Whoever adds it anew mends it.
-    mended = schedule(here, "30 * * * *")
+    mended = schedule(here, "0 0-23 * * *")
     assert mended.id == bad.id
     firing(here).fire()
     assert outcomes(here, mended)
