@@ -362,6 +362,19 @@ def test_a_run_that_is_not_there_in_the_morning_raises_one_alert(here: Office) -
     assert alert.kind == "never_came"
 
 
+def test_a_fire_that_waits_for_the_run_before_it_for_too_long_raises_an_alert_of_its_own(here: Office) -> None:
+    now = hour_now(here)
+    found = at(here, schedule(here, expect_within="30m", overlap="queue_one"), now)
+    firing(here).fire(now)
+    firing(here).fire(now + HOUR)
+    for minutes in (29, 31, 32):
+        firing(here).fire(now + HOUR + minutes * MINUTE)
+    queued, open_ = sorted(here.ledger.alerts.last(), key=lambda one: one.run_id is not None)
+    assert (queued.kind, queued.logical_at, queued.workflow) == ("never_came", now + HOUR, "notes")
+    assert queued.message == f"notes waits for the run before it: kontora schedules show {found.id}"
+    assert open_.logical_at == now
+
+
 # --- files --------------------------------------------------------------------------------------------------------
 
 

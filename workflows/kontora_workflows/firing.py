@@ -239,8 +239,11 @@ class Firing:
                 if fire.state in ("succeeded", "cancelled"):
                     continue
                 kind: AlertKind = "run_failed" if rests else "never_came"
-                how = f"ended as {fire.state}" if rests else f"has not ended yet (it is {fire.state})"
-                said = f"{workflow} {how}: kontora runs show {fire.run_id}"
+                if fire.run_id is None:
+                    said = f"{workflow} waits for the run before it: kontora schedules show {fire.schedule_id}"
+                else:
+                    how = f"ended as {fire.state}" if rests else f"has not ended yet (it is {fire.state})"
+                    said = f"{workflow} {how}: kontora runs show {fire.run_id}"
                 self._alert(connection, kind, fire.schedule_id, workflow, fire.logical_at, said, fire.run_id)
 
     def _alert(

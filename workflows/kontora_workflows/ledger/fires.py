@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.database import Database, insert_ignore
 from kontora_workflows.ledger.run import AT_REST
 from kontora_workflows.ledger.tables import Now
 
-F, R = tables.fires.c, tables.runs.c
+F, R, S = tables.fires.c, tables.runs.c, tables.schedules.c
 
 FireOutcome = Literal["run", "queued", "skipped", "missed", "failed"]
 
 
 @dataclass(frozen=True)
 class Fire:
-    """One logical time of a schedule, in milliseconds since 1970 UTC; `state` and `workflow` are its run's, if any."""
+    """One logical time of a schedule, in milliseconds since 1970 UTC; `state` is its run's, if any, and `workflow` too,
+    or that of the schedule."""
 
     schedule_id: str
     logical_at: int
@@ -35,8 +36,11 @@ def _fire(row: Any) -> Fire:
     return Fire(**row._mapping)
 
 
-_QUERY = select(F.schedule_id, F.logical_at, F.outcome, F.run_id, F.reason, R.state, R.workflow).join_from(
-    tables.fires, tables.runs, F.run_id == R.id, isouter=True
+_WORKFLOW = func.coalesce(R.workflow, S.workflow).label("workflow")
+_QUERY = (
+    select(F.schedule_id, F.logical_at, F.outcome, F.run_id, F.reason, R.state, _WORKFLOW)
+    .join_from(tables.fires, tables.runs, F.run_id == R.id, isouter=True)
+    .join(tables.schedules, S.id == F.schedule_id, isouter=True)
 )
 
 
@@ -107,17 +111,19 @@ class Fires:
 
     def schedules_with_queued(self) -> list[str]:
         """Schedules of which a fire waits, and that are neither paused nor forgotten."""
-        schedules = tables.schedules.c
-        query = select(F.schedule_id).join_from(tables.fires, tables.schedules, schedules.id == F.schedule_id)
-        query = query.where(F.open, F.outcome == "queued", schedules.enabled).distinct()
+        query = select(F.schedule_id).join_from(tables.fires, tables.schedules, S.id == F.schedule_id)
+        query = query.where(F.open, F.outcome == "queued", S.enabled).distinct()
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
     def to_look_at(self, now: int, limit: int = 1000) -> list[Fire]:
-        """Fires whose run came to rest since it was last looked at, or is later than its schedule expects."""
-        late = F.logical_at + tables.schedules.c.expect_ms < now
-        query = _QUERY.join(tables.schedules, tables.schedules.c.id == F.schedule_id, isouter=True)
-        query = query.where(F.open, F.outcome == "run", or_(R.state.in_(AT_REST), late))
+        """Fires whose run came to rest since it was last looked at, or is later than its schedule expects.
+
+        Among the late ones are those that still wait for the run before them, unless their schedule is paused.
+        """
+        late = F.logical_at + S.expect_ms < now
+        waits = and_(F.outcome == "queued", late, S.enabled)
+        query = _QUERY.where(F.open, or_(and_(F.outcome == "run", or_(R.state.in_(AT_REST), late)), waits))
         with self._database.read() as connection:
             return [_fire(row) for row in connection.execute(query.order_by(F.logical_at).limit(limit))]
 
