@@ -299,9 +299,6 @@ def test_a_file_that_somebody_reads_is_not_said_to_be_clean(tmp_path: Path) -> N
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
     try:
         finished(ledger)
-        impatient = event.listens_for(ledger.database.engine, "connect")
-        impatient(lambda connection, _: connection.execute("PRAGMA busy_timeout = 20"))
-        ledger.database.engine.dispose()
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM payloads").fetchone()

@@ -23,7 +23,7 @@ from tests.faults.row import Row
 from tests.faults.scenarios import BOTH
 
 #: How long everything goes wrong at random, in seconds.
-CHAOS_S, QUICK_CHAOS_S = 60, 20
+CHAOS_S, QUICK_CHAOS_S = 45, 15
 
 
 def options() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """F39: everything goes wrong at random for a while, then nothing does any more, and people tidy up.
 
-CHAOS_SECONDS (60) and CHAOS_SEED (drawn, and told) are read from the environment. The seed gives the same faults in
+CHAOS_SECONDS (45) and CHAOS_SEED (drawn, and told) are read from the environment. The seed gives the same faults in
 the same order; when they meet which run is up to the machine.
 """
 
@@ -28,7 +28,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.scenarios import BOTH, fault
 from tests.faults.scene import Scene, kill
 
-SECONDS = 60.0
+SECONDS = 45.0
 #: What is asked for, by weight.
 _JOBS = {"order": 4, "book-native-key": 2, "book-lookup": 3, "book-none": 2, "pause": 1, "read": 1}
 _ERP_FAULTS: tuple[dict[str, Any], ...] = (

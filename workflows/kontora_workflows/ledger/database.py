@@ -42,8 +42,8 @@ _UNFIT = re.compile(r"no such (table|column)|has no column")
 _NO_ROOM = re.compile(r"full|readonly|disk I/O error|unable to open|No space")
 #: A connection that lay idle for longer is looked at before it is used, in seconds: to look at each costs a round trip.
 _IDLE_S = 1.0
-#: How long a transaction waits for SQLite's write lock, in seconds.
-_LOCK_S = 30
+#: How long a transaction waits for SQLite's write lock, and how long for everybody to let go of the file, in seconds.
+_LOCK_S, _ALONE_S = 30, 5
 
 _IN_USE = (
     "What was erased is gone from the ledger, and may still be read from the file by force: another process uses it. "
@@ -222,11 +222,13 @@ class Database:
             return False
         connection: Any = self.engine.raw_connection()
         try:
+            connection.execute(f"PRAGMA busy_timeout = {_ALONE_S * 1000}")
             connection.execute("VACUUM")
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError as error:
             raise LedgerUnavailable(_IN_USE, detail=str(error)) from error
         finally:
+            connection.execute(f"PRAGMA busy_timeout = {_LOCK_S * 1000}")
             connection.close()
         if busy:
             raise LedgerUnavailable(_IN_USE)
