@@ -20,10 +20,11 @@ from kontora_workflows.engine.signals import MAX_ATTEMPTS
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.approvals import AlreadyDecided, Request, SamePerson
 from kontora_workflows.ledger.chain import digest
+from kontora_workflows.ledger.creation import KeyReused
 from kontora_workflows.ledger.entries import LeaseLost
 from kontora_workflows.ledger.open_writes import unknown_writes
 from kontora_workflows.ledger.run import AT_REST, ENDED, Claim, Failure, NewRun
-from kontora_workflows.ledger.runs import KeyReused, NotResumable
+from kontora_workflows.ledger.runs import NotResumable
 from kontora_workflows.retrying import NotRetryable, retry_run
 from kontora_workflows.sweeper import Sweeper
 from sqlalchemy import select

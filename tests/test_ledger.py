@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from kontora_workflows.ledger import Ledger
+from kontora_workflows.ledger.creation import KeyReused
 from kontora_workflows.ledger.database import LedgerTooNew
 from kontora_workflows.ledger.entries import Head, LeaseLost
 from kontora_workflows.ledger.run import Claim, Failure, NewRun
-from kontora_workflows.ledger.runs import KeyReused, NotResumable, UnknownRun
+from kontora_workflows.ledger.runs import NotResumable, UnknownRun
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 

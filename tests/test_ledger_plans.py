@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kontora_workflows.ledger import Ledger, tables
+from kontora_workflows.ledger.creation import existing
 from sqlalchemy import event, text
 
 from tests.ledger_book import DEFINITION, finished, new_run
@@ -27,7 +28,7 @@ HOT: dict[str, Callable[[Ledger], object]] = {
     "neglected": lambda ledger: ledger.runs.neglected(10_000),
     "to_stop": lambda ledger: ledger.runs.to_stop(),
     "orphans": lambda ledger: ledger.runs.orphans(),
-    "the same request again": lambda ledger: ledger.runs._existing(new_run(idempotency_key="k")),
+    "the same request again": lambda ledger: existing(ledger.database, new_run(idempotency_key="k")),
     "runs, first page": lambda ledger: ledger.runs.page(),
     "runs, next page": lambda ledger: ledger.runs.page(cursor=CURSOR),
     "runs in a state": lambda ledger: ledger.runs.page(states=["failed"]),

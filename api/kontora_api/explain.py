@@ -17,9 +17,10 @@ from kontora_workflows.engine.ports import BindingMissing
 from kontora_workflows.inputs import InputsInvalid
 from kontora_workflows.ledger.approvals import AlreadyDecided, SamePerson, UnknownApproval
 from kontora_workflows.ledger.artifacts import UnknownArtifact
+from kontora_workflows.ledger.creation import KeyReused
 from kontora_workflows.ledger.database import LedgerTooNew, LedgerUnavailable, LedgerUnfit
 from kontora_workflows.ledger.migration import LedgerTooOld
-from kontora_workflows.ledger.runs import KeyReused, NotResumable, UnknownRun
+from kontora_workflows.ledger.runs import NotResumable, UnknownRun
 from kontora_workflows.ledger.schedules import UnknownSchedule
 from kontora_workflows.loader import WorkflowInvalid
 from kontora_workflows.retrying import NotRetryable

@@ -16,11 +16,12 @@ DEATHS = 3
 
 
 def _die_at(scene: Scene, place: str, do: str = "kill group", *, job: str = "order") -> None:
-    """Let pools of two workers die at a place, three times in all, and whoever is there go on with what they leave."""
+    """Let pools die at a place, three times in all, and another worker go on with what they leave."""
     armed = scene.armed(place, do, times=DEATHS, program="celery_worker")
     scene.submit(RUNS, job)
     for _ in range(2):
         scene.worker(**armed)
+    scene.worker()
     scene.fired()
     scene.rest()
 

@@ -21,7 +21,8 @@ class Journal:
 
     def __init__(self, ledger: Ledger, claim: Claim) -> None:
         self.ledger, self.run = ledger, claim.run
-        self.head = Head(claim.run.id, claim.fence, claim.run.head_seq, claim.run.head_hash, claim.claimed_at)
+        seen, root = (claim.run.head_seq, claim.run.head_hash), claim.run.parent_id is None
+        self.head = Head(claim.run.id, claim.fence, *seen, claim.claimed_at, root=root)
         new = claim.run.head_seq <= 2  # its creation and this claim: nothing that anybody asks for
         self._entries = [] if new else ledger.entries.of_run(claim.run.id)
         self._last: dict[tuple[str, str | None], Entry] = {(e.kind, e.key): e for e in self._entries}

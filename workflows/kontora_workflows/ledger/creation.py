@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import canonical, digest
+from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries
 from kontora_workflows.ledger.run import REPLAY_VERSION, NewRun, Run
 from kontora_workflows.ledger.statement import Statement, together
 from kontora_workflows.ledger.tables import Now
+
+R = tables.runs.c
 
 _ADD_RUN = Statement(tables.runs.insert())
 _KEEP_DEFINITION = {
@@ -37,6 +41,39 @@ _FROM_THE_START = (
     "replay_version",
 )
 _EMPTY: dict[str, Any] = {column.name: None for column in tables.runs.c}
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for a different request."""
+
+
+def create(database: Database, entries: Entries, new: NewRun, *, sent: bool) -> tuple[Run, bool]:
+    """Store a run, or find the one that stands for the same request; see `Runs.create`. Raises `KeyReused`."""
+    try:
+        with database.write("run.created") as connection:
+            return create_all_in(connection, entries, [new], sent=sent)[0], True
+    except IntegrityError:
+        same = existing(database, new)
+        if same is None:
+            raise
+        if new.request_hash != same.request_hash:
+            said = f"This Idempotency-Key belongs to run {same.id}, which was asked for differently."
+            raise KeyReused(said) from None
+        return same, False
+
+
+def existing(database: Database, new: NewRun) -> Run | None:
+    """The run of the same request (principal and idempotency key) or of the same fire, if there is one."""
+    same: list[ColumnElement[bool]] = []
+    if new.idempotency_key is not None:
+        same.append(and_(R.principal == new.principal, R.idempotency_key == new.idempotency_key))
+    if new.schedule_id is not None:
+        same.append(and_(R.schedule_id == new.schedule_id, R.logical_at == new.logical_at))
+    if not same:
+        return None
+    with database.read() as connection:
+        row = connection.execute(select(tables.runs).where(or_(*same))).first()
+        return Run.of(row) if row else None
 
 
 def create_all_in(connection: Connection, entries: Entries, news: Sequence[NewRun], *, sent: bool = False) -> list[Run]:

@@ -179,6 +179,14 @@ class Database:
         passing(f"{name}.after")
 
     @contextmanager
+    def alone(self, name: str) -> Iterator[Connection]:
+        """For one statement that writes, and is a transaction by itself on PostgreSQL. `name` as in `write`."""
+        passing(f"{name}.before")
+        with self.read() as connection:
+            yield connection
+        passing(f"{name}.after")
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield

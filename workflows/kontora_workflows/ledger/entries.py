@@ -5,35 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Row, Table, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import GENESIS, Entry, canonical, entry_hash, seal
 from kontora_workflows.ledger.database import Database
+from kontora_workflows.ledger.move import Move
 from kontora_workflows.ledger.open_writes import KINDS, open_writes
-from kontora_workflows.ledger.statement import Statement, together
+from kontora_workflows.ledger.statement import Statement
 from kontora_workflows.ledger.tables import Now
 
 R = tables.runs.c
 
 _ADD, _ADD_PAYLOAD = Statement(tables.entries.insert()), Statement(tables.payloads.insert())
-_MOVE = (
-    update(tables.runs)
-    .where(
-        R.id == bindparam("run"),
-        R.fence == bindparam("held"),
-        R.state == "running",
-        R.head_seq == bindparam("seen"),
-    )
-    .values(head_seq=bindparam("to_seq"), head_hash=bindparam("to_hash"))
-)
-#: The head is where this transaction moved it to: whoever else moved it came to another hash.
-_MOVED = exists().where(
-    R.id == bindparam("run"), R.head_seq == bindparam("to_seq"), R.head_hash == bindparam("to_hash")
-)
 _LOCK = select(R.head_seq, R.head_hash, R.fence, R.wakes, Now()).where(R.id == bindparam("run")).with_for_update()
 
 
@@ -57,11 +43,12 @@ class Head:
     """The end of a run's chain as one worker knows it, and the worker's right to append there.
 
     The clock is the database's at the claim plus what our monotonic clock counted since. `drafts` are notes that go
-    into the chain with the next entry, in its transaction; `written` is what that transaction wrote.
+    into the chain with the next entry, in its transaction; `written` is what that transaction wrote. `root`: the run is
+    nobody's child.
     """
 
-    def __init__(self, run_id: str, fence: int, seq: int, hash_: str, now: int) -> None:
-        self.run_id, self.fence, self.seq, self.hash = run_id, fence, seq, hash_
+    def __init__(self, run_id: str, fence: int, seq: int, hash_: str, now: int, *, root: bool = False) -> None:
+        self.run_id, self.fence, self.seq, self.hash, self.root = run_id, fence, seq, hash_, root
         self._now, self._started = now, time.monotonic()
         self.drafts: list[Draft] = []
         self.written: list[Entry] = []
@@ -69,6 +56,13 @@ class Head:
     def clock(self) -> int:
         """Milliseconds since 1970 UTC, never going back."""
         return self._now + int((time.monotonic() - self._started) * 1000)
+
+    def moved(self, sealed: Sequence[Sealed]) -> Entry:
+        """Take note that these entries were written. Returns the last one."""
+        last = sealed[-1][0]
+        self.seq, self.hash = last.seq, last.hash
+        self.drafts, self.written = [], [entry for entry, _, _ in sealed]
+        return last
 
 
 def _entry(row: Row[Any]) -> Entry:
@@ -93,21 +87,6 @@ def _sealed(head: Head, drafts: Iterable[Draft]) -> Iterator[Sealed]:
         previous = hash_
 
 
-@cache
-def _moving(names: tuple[str, ...]) -> Statement:
-    """What moves a head and changes columns of its run."""
-    return Statement(_MOVE.values({name: bindparam(f"new_{name}", type_=R[name].type) for name in names}))
-
-
-def _adding(table: Table) -> Statement:
-    """What adds a row if the head was moved in this transaction."""
-    row = select(*(bindparam(column.name, type_=column.type) for column in table.c)).where(_MOVED)
-    return Statement(table.insert().from_select(list(table.c), row))
-
-
-_ADD_MOVED, _ADD_PAYLOAD_MOVED = _adding(tables.entries), _adding(tables.payloads)
-
-
 def _rows(sealed: Sequence[Sealed]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of entries, and those of their payloads."""
     payloads = [
@@ -118,6 +97,12 @@ def _rows(sealed: Sequence[Sealed]) -> tuple[list[dict[str, Any]], list[dict[str
     return [entry.__dict__ for entry, _, _ in sealed], payloads
 
 
+def _move(head: Head, drafts: Sequence[Draft], sealed: Sequence[Sealed]) -> Move:
+    """What stores drafts as they were sealed."""
+    changed = {name: value for draft in drafts for name, value in draft.state.items()}
+    return Move(head.run_id, head.fence, head.seq, *_rows(sealed), changed)
+
+
 class Entries:
     """The entries of all runs."""
 
@@ -125,14 +110,36 @@ class Entries:
         self._database = database
 
     def append(
-        self, head: Head, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None
+        self,
+        head: Head,
+        kind: str,
+        key: str | None = None,
+        body: dict[str, Any] | None = None,
+        *,
+        payload: Any = None,
+        state: dict[str, Any] | None = None,
+        name: str | None = None,
+        also: tuple[Update, ...] = (),
     ) -> Entry:
-        """Append what a worker did. `payload` (plain JSON) is stored apart, under a salted hash.
+        """Append what a worker did, in a transaction called `name` or like the kind.
 
-        Raises `LeaseLost` when the worker's fence is no longer the run's.
+        `payload` (plain JSON) is stored apart, under a salted hash; `state` are columns of the run that change with the
+        entry, and `also` (what concerns the run of the parameter `run`) is done with it. Raises `LeaseLost` when the
+        worker's fence is no longer the run's.
         """
-        with self._database.write(kind) as connection:
-            return self.append_in(connection, head, kind, key, body, payload=payload)
+        name = name or kind
+        draft = Draft(kind, key, body or {}, payload, head.clock(), state or {})
+        if self._database.dialect == "postgresql":
+            drafts = [*head.drafts, draft]
+            sealed = list(_sealed(head, drafts))
+            with self._database.alone(name) as connection:
+                if _move(head, drafts, sealed).do_alone(connection, also):
+                    return head.moved(sealed)
+        with self._database.write(name) as connection:
+            entry = self._append(connection, head, draft)
+            for one in also:
+                connection.execute(one, {"run": head.run_id})
+            return entry
 
     def note(
         self,
@@ -162,35 +169,16 @@ class Entries:
         payload: Any = None,
         state: dict[str, Any] | None = None,
     ) -> Entry:
-        """The same inside an open transaction; `state` are columns of the run that change with this entry."""
-        drafts = [*head.drafts, Draft(kind, key, body or {}, payload, head.clock(), state or {})]
-        changed = {name: value for draft in drafts for name, value in draft.state.items()}
+        """The same inside an open transaction; `state` may be computed by the database there."""
+        return self._append(connection, head, Draft(kind, key, body or {}, payload, head.clock(), state or {}))
+
+    def _append(self, connection: Connection, head: Head, draft: Draft) -> Entry:
         for _ in range(2):
-            sealed = list(_sealed(head, drafts))
-            if self._moved(connection, head, sealed, changed):
-                last = sealed[-1][0]
-                head.seq, head.hash = last.seq, last.hash
-                head.drafts, head.written = [], [entry for entry, _, _ in sealed]
-                return last
+            sealed = list(_sealed(head, [*head.drafts, draft]))
+            if _move(head, [*head.drafts, draft], sealed).do(connection):
+                return head.moved(sealed)
             self._catch_up(connection, head)
         raise LeaseLost(f"run {head.run_id} moved on")
-
-    def _moved(self, connection: Connection, head: Head, sealed: Sequence[Sealed], changed: dict[str, Any]) -> bool:
-        """Move the head to the end of new entries and store them. False if it is not where we saw it, or not ours."""
-        last, (entries, payloads) = sealed[-1][0], _rows(sealed)
-        to = {"run": head.run_id, "to_seq": last.seq, "to_hash": last.hash}
-        seen = {**to, "held": head.fence, "seen": head.seq}
-        if any(isinstance(value, ClauseElement) for value in changed.values()):
-            if connection.execute(_MOVE.values(**changed), seen).rowcount != 1:
-                return False
-            self.store(connection, sealed)
-            return True
-        with together(connection):
-            new = {f"new_{name}": value for name, value in changed.items()}
-            moved = _moving(tuple(changed)).run(connection, {**seen, **new})
-            _ADD_MOVED.run_each(connection, [{**row, **to} for row in entries])
-            _ADD_PAYLOAD_MOVED.run_each(connection, [{**row, **to} for row in payloads])
-        return bool(moved.rowcount == 1)
 
     def _catch_up(self, connection: Connection, head: Head) -> None:
         """A fact from outside may have been appended since; lock the row and look where the chain ends now."""

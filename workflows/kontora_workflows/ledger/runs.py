@@ -22,11 +22,10 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from kontora_workflows.ledger import tables
 from kontora_workflows.ledger.chain import Entry, canonical
-from kontora_workflows.ledger.creation import create_all_in
+from kontora_workflows.ledger.creation import create, create_all_in
 from kontora_workflows.ledger.database import UNCHANGED, Database
 from kontora_workflows.ledger.entries import Entries, Head
 from kontora_workflows.ledger.open_writes import CLOSING
@@ -42,10 +41,6 @@ _STARTED = (R.created_at, R.item_position, R.id)
 
 class UnknownRun(LookupError):
     """There is no such run."""
-
-
-class KeyReused(Exception):
-    """The idempotency key was used before, for a different request."""
 
 
 class NotResumable(Exception):
@@ -93,11 +88,12 @@ _CLAIM = (
     .returning(tables.runs, Now().label("_now"))
 )
 _UNUSED = or_(tables.approvals.c.state == "pending", tables.approvals.c.state == "approved")
-_WITHDRAW = Statement(
+_WITHDRAW = (
     update(tables.approvals)
     .where(tables.approvals.c.run_id == bindparam("run"), _UNUSED)
     .values(state="withdrawn", version=tables.approvals.c.version + 1)
 )
+_WITHDRAW_IN = Statement(_WITHDRAW)
 _THESE = R.id.in_(bindparam("runs", expanding=True))
 _SENT = update(tables.runs).where(_THESE, _due(Now())).values(sent_at=Now())
 _UNSENT = update(tables.runs).where(_THESE, R.state == "queued").values(sent_at=None)
@@ -139,18 +135,7 @@ class Runs:
         The same principal and idempotency key, or the same fire of a schedule, gives the run that exists already;
         with a different request hash it raises `KeyReused`. `sent`: its id is handed to the broker right afterwards.
         """
-        try:
-            with self._database.write("run.created") as connection:
-                return create_all_in(connection, self._entries, [new], sent=sent)[0], True
-        except IntegrityError:
-            run = self._existing(new)
-            if run is None:
-                raise
-            if new.request_hash != run.request_hash:
-                raise KeyReused(
-                    f"This Idempotency-Key belongs to run {run.id}, which was asked for differently."
-                ) from None
-            return run, False
+        return create(self._database, self._entries, new, sent=sent)
 
     def create_in(self, connection: Connection, new: NewRun) -> Run:
         """The same inside an open transaction, without looking for an existing one."""
@@ -159,18 +144,6 @@ class Runs:
     def create_all_in(self, connection: Connection, news: Sequence[NewRun]) -> list[Run]:
         """The same for many runs, with few statements."""
         return create_all_in(connection, self._entries, news)
-
-    def _existing(self, new: NewRun) -> Run | None:
-        same: list[ColumnElement[bool]] = []
-        if new.idempotency_key is not None:
-            same.append(and_(R.principal == new.principal, R.idempotency_key == new.idempotency_key))
-        if new.schedule_id is not None:
-            same.append(and_(R.schedule_id == new.schedule_id, R.logical_at == new.logical_at))
-        if not same:
-            return None
-        with self._database.read() as connection:
-            row = connection.execute(select(tables.runs).where(or_(*same))).first()
-            return Run.of(row) if row else None
 
     # --- working -------------------------------------------------------------------------------------------------
 
@@ -186,7 +159,7 @@ class Runs:
             found = dict(row._mapping)
             now = found.pop("_now")
             run = Run.read(found)
-            head = Head(run.id, run.fence, run.head_seq, run.head_hash, now)
+            head = Head(run.id, run.fence, run.head_seq, run.head_hash, now, root=run.parent_id is None)
             self._entries.append_in(connection, head, "run.state", body={"state": "running", "owner": owner})
         return Claim(replace(run, head_seq=head.seq, head_hash=head.hash), run.fence, now)
 
@@ -243,14 +216,19 @@ class Runs:
         body: dict[str, Any] = {"state": state}
         if failure:
             body["error"] = failure.as_json()
+        told: dict[str, Any] = {"body": body, "payload": output, "state": columns}
+        if head.root:
+            also = (_WITHDRAW,) if state in ENDED else ()
+            self._entries.append(head, "run.state", name="run.finish", also=also, **told)
+            return
         with self._database.write("run.finish") as connection:
-            self._entries.append_in(connection, head, "run.state", body=body, payload=output, state=columns)
+            self._entries.append_in(connection, head, "run.state", **told)
             self._after_end(connection, head.run_id, state)
 
     def _after_end(self, connection: Connection, run_id: str, state: str) -> None:
         with together(connection):
             if state in ENDED:
-                _WITHDRAW.run(connection, {"run": run_id})
+                _WITHDRAW_IN.run(connection, {"run": run_id})
             found = _PARENT.run(connection, {"run": run_id})
         (parent,) = found.fetchone()
         if parent and state in AT_REST:
