@@ -55,7 +55,8 @@ def written(ledger: Ledger, head: Head, said: str = "Anna Meier, anna@example.co
     arguments = {"text": said}
     asked = Request("note", f"Note for {said}", "crm.note", "main", arguments, digest(arguments), False, 600_000)
     ledger.approvals.request(head, head.run_id, asked)
-    return ledger.artifacts.write(head, "report/r.html", "r.html", "text/html", REPORT)
+    written = ledger.artifacts.write(head, "report/r.html", "r.html", "text/html", REPORT)
+    return ledger.artifacts.get(written.data["artifact"])
 
 
 def finished(ledger: Ledger, state: str = "succeeded", **changes: Any) -> str:

@@ -231,7 +231,7 @@ def test_a_person_says_how_a_write_ended_that_nobody_could_tell_of(ledger_url: s
 def _artifact(here: RestOffice, name: str, media_type: str) -> str:
     """Let a run write a file."""
     _, head = _claimed(here)
-    return here.house.ledger.artifacts.write(head, "report", name, media_type, b"x").id
+    return str(here.house.ledger.artifacts.write(head, "report", name, media_type, b"x").data["artifact"])
 
 
 def _claimed(here: RestOffice) -> tuple[str, Head]:

@@ -123,7 +123,7 @@ FAMILIES: dict[str, _Family] = {
     "kontora_workflows.retrying.NotRetryable": _Family(
         CONFIGURATION, "not_retryable", "The run cannot be retried from there.", "kontora runs show RUN"
     ),
-    "kontora_workflows.ledger.runs.KeyReused": _Family(
+    "kontora_workflows.ledger.creation.KeyReused": _Family(
         CONFIGURATION, "key_reused", "The run was not started.", "Take another --key, or ask for the same again."
     ),
     "kontora_workflows.ledger.schedules.UnknownSchedule": _Family(

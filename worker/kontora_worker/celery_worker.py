@@ -66,7 +66,6 @@ def work_on(house: House, run_id: object) -> None:
     """Work on the run of a message, which may hold anything. Whatever goes wrong, it must not stop the worker."""
     try:
         house.engine.work(str(run_id))
-        house.export(str(run_id))
     except LedgerUnavailable as error:  # the run is sent again
         log.error("run id %.80r could not be worked on: %s", run_id, error.message)
     except Exception:

@@ -115,7 +115,7 @@ class House:
         owner = f"{pool_name(os.getppid())}:{os.getpid()}"
         lease_ms = int(self.settings.lease_s * 1000)
         engine = Engine(self.ledger, self.doors, self.models, self.sender, self.runner, owner, lease_ms)
-        engine.routes = self._routes()
+        engine.routes, engine.on_files = self._routes(), self.export
         return engine
 
     def _routes(self) -> Routes:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,8 @@ class Engine:
     owner: str
     lease_ms: int = 30_000
     routes: Routes = ANYWHERE
+    #: Called with the id of a run that has written files, when we are done with it for now.
+    on_files: Callable[[str], object] | None = None
 
     def __post_init__(self) -> None:
         #: Set it to make the run under way go back to the queue.
@@ -77,7 +80,8 @@ class Engine:
             return False
         try:
             with self._heart.beats(Pulse(self.ledger, claim, self.lease_ms, self.stopping)) as pulse:
-                done = self._settle(claim, Journal(self.ledger, claim), pulse)
+                journal = Journal(self.ledger, claim)
+                done = self._settle(claim, journal, pulse)
         except LeaseLost:
             log.info("run %s was taken over", run_id)
             return True
@@ -85,6 +89,8 @@ class Engine:
             log.error("run %s: %s", run_id, error.message)
             return True
         self._send_next(claim.run, done)
+        if self.on_files is not None and journal.has("artifact.written"):
+            self.on_files(run_id)
         return True
 
     def _settle(self, claim: Claim, journal: Journal, pulse: Pulse) -> bool:

@@ -35,6 +35,10 @@ class Journal:
         """The last entry of this kind under this key."""
         return self._last.get((kind, key))
 
+    def has(self, kind: str) -> bool:
+        """Whether there is any entry of this kind."""
+        return any(entry.kind == kind for entry in self._entries)
+
     def append(
         self, kind: str, key: str | None = None, body: dict[str, Any] | None = None, *, payload: Any = None
     ) -> Entry:

@@ -55,8 +55,9 @@ def _store(journal: Journal, step: str, file: ReportFile) -> dict[str, Any]:
     if known is not None:
         journal.file_again(known, hashlib.sha256(file.content).hexdigest())
         return {"id": known.data["artifact"], "name": file.name, "media_type": file.media_type}
-    artifact = journal.ledger.artifacts.write(journal.head, key, file.name, file.media_type, file.content)
-    return {"id": artifact.id, "name": artifact.name, "media_type": artifact.media_type}
+    written = journal.ledger.artifacts.write(journal.head, key, file.name, file.media_type, file.content)
+    journal.remember(written)
+    return {"id": written.data["artifact"], "name": file.name, "media_type": file.media_type}
 
 
 def _now(journal: Journal, step: ReportStep) -> datetime:

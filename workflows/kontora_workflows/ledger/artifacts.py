@@ -10,6 +10,7 @@ from sqlalchemy import select
 from ulid import ULID
 
 from kontora_workflows.ledger import tables
+from kontora_workflows.ledger.chain import Entry
 from kontora_workflows.ledger.database import Database
 from kontora_workflows.ledger.entries import Entries, Head
 from kontora_workflows.ledger.tables import Now
@@ -41,16 +42,16 @@ class Artifacts:
     def __init__(self, database: Database, entries: Entries) -> None:
         self._database, self._entries = database, entries
 
-    def write(self, head: Head, key: str, name: str, media_type: str, content: bytes) -> Artifact:
-        """Store a file and its entry in one transaction. Raises `LeaseLost`."""
+    def write(self, head: Head, key: str, name: str, media_type: str, content: bytes) -> Entry:
+        """Store a file and its entry, which names it, in one transaction. Raises `LeaseLost`."""
         id_, sha256 = f"art_{ULID()}", hashlib.sha256(content).hexdigest()
         body = {"artifact": id_, "name": name, "media_type": media_type, "size": len(content), "sha256": sha256}
         row: dict[str, Any] = {k: v for k, v in body.items() if k != "artifact"}
         row |= {"id": id_, "run_id": head.run_id, "content": content, "created_at": Now()}
         with self._database.write("artifact.written") as connection:
-            self._entries.append_in(connection, head, "artifact.written", key, body)
+            entry = self._entries.append_in(connection, head, "artifact.written", key, body)
             connection.execute(tables.artifacts.insert().values(**row))
-        return self.get(id_)
+        return entry
 
     def get(self, artifact_id: str) -> Artifact:
         """One artifact. Raises `UnknownArtifact`."""
