@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -36,21 +37,20 @@ def main() -> None:
         work_on(house, run_id)
 
     threading.Thread(target=_leave_with_parent, args=(int(sys.argv[1]),), daemon=True).start()
-    concurrency = os.environ.get("KONTORA_CONCURRENCY", "2")
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
-    app.start(
-        [
-            "--quiet",
-            "worker",
-            f"--concurrency={concurrency}",
-            f"--queues={','.join(settings.queues or settings.all_queues)}",
-            "--loglevel=WARNING",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-            f"--hostname=kontora-{os.getpid()}@%h",
-        ]
+    # Not by Celery's own command line: loading all of its commands takes a quarter of a second.
+    pool = app.Worker(
+        hostname=f"kontora-{os.getpid()}@{socket.gethostname()}",
+        concurrency=int(os.environ.get("KONTORA_CONCURRENCY", "2")),
+        queues=settings.queues or settings.all_queues,
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
     )
+    pool.start()
+    sys.exit(pool.exitcode)
 
 
 def one_line(record: logging.LogRecord) -> bool:
