@@ -14,8 +14,13 @@ from tests.faults.scene import Scene
 _PATIENCE, _WAIT_S = 3, 120.0
 
 
-def tidy_up(scene: Scene, cancelled: Collection[str]) -> None:
-    """Let everything end well but what was cancelled, and take note of what does not."""
+def tidy_up(scene: Scene, cancelled: Collection[str]) -> int:
+    """Let everything end well but what was cancelled, and take note of what does not.
+
+    Returns how many runs stay failed because the ERP had refused the agent's write, and the scripted model, which knows
+    nothing but its script, said that it was done: it is not believed, and says the same whenever it is asked again.
+    """
+    refuted = 0
     for _ in range(_PATIENCE):
         scene.rest(_WAIT_S)
         acted = [_looked_after(scene, run) for run in scene.system.runs()]
@@ -23,8 +28,19 @@ def tidy_up(scene: Scene, cancelled: Collection[str]) -> None:
             break
     scene.rest(_WAIT_S)
     for run in scene.system.runs():
-        if run.state != "succeeded" and run.idempotency_key not in cancelled:
+        if run.state == "succeeded" or run.idempotency_key in cancelled:
+            continue
+        if _refuted(scene, run):
+            refuted += 1
+        else:
             scene.say("I1", f"{run.idempotency_key} is {run.state} in the end: {run.error}")
+    return refuted
+
+
+def _refuted(scene: Scene, run: Run) -> bool:
+    """Whether a model said that it had booked, and nothing is booked."""
+    code = run.error["code"] if run.error else ""
+    return code == "model_unsuitable" and not scene.witness().booked()[f"{run.idempotency_key}/agent"]
 
 
 def _looked_after(scene: Scene, run: Run) -> bool:
