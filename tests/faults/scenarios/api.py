@@ -51,7 +51,7 @@ def accepted_with_a_silent_broker(scene: Scene) -> None:
     scene.rest()
 
 
-@fault("F29", "kill -9 of the API after a run is committed, before its message is sent", quick=PRODUCTION)
+@fault("F29", "kill -9 of the API after a run is committed, before its message is sent")
 def killed_before_the_message(scene: Scene) -> None:
     armed = scene.armed("broker.before", "kill", times=DEATHS, program="main serve")
     scene.pool(scene.worker())

@@ -12,7 +12,7 @@ from typing import Any
 from kontora_workflows.ledger.run import AT_REST
 
 from tests.faults.connector import PATIENCE_S
-from tests.faults.scenarios import PRODUCTION, fault
+from tests.faults.scenarios import fault
 from tests.faults.scene import Scene
 from tests.faults.stories import STORIES, Story
 
@@ -43,7 +43,7 @@ _LATE_MS = 1500
 _SOON_S = 3.0
 
 
-@fault("F36", "cancelled at every step", quick=PRODUCTION)
+@fault("F36", "cancelled at every step")
 def at_every_step(scene: Scene) -> None:
     scene.allowed = {"stopped"}
     _cancel_at(scene, PLACES, "order")

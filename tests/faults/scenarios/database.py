@@ -54,7 +54,7 @@ def sessions_end(scene: Scene) -> None:
     scene.rest()
 
 
-@fault("F18", "a commit is made, and whoever asked for it hears of an error", PRODUCTION, quick=PRODUCTION)
+@fault("F18", "a commit is made, and whoever asked for it hears of an error", PRODUCTION)
 def commits_that_look_broken(scene: Scene) -> None:
     proxy = _before_postgres(scene)
     chance = random.Random(scene.name)
