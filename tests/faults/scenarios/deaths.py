@@ -80,9 +80,9 @@ def one_of_a_pool(scene: Scene) -> None:
     _die_at(scene, "lookup.before", "kill")
 
 
-@fault("F11", "a worker is frozen for longer than its lease, and goes on", quick=PRODUCTION)
+@fault("F11", "a worker is frozen for longer than its lease, and goes on")
 def frozen(scene: Scene) -> None:
-    armed = scene.armed("call.before", "freeze", times=4, skip=RUNS // 2, program="celery_worker")
+    armed = scene.armed("call.before", "freeze", times=4, skip=1, program="celery_worker")
     zombies = [scene.worker(**armed) for _ in range(2)]
     for worker in (*zombies, scene.worker()):
         scene.pool(worker)
