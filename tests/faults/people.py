@@ -28,7 +28,7 @@ def tidy_up(scene: Scene, cancelled: Collection[str]) -> int:
             break
     scene.rest(_WAIT_S)
     for run in scene.system.runs():
-        if run.state == "succeeded" or run.idempotency_key in cancelled:
+        if run.state == "succeeded" or (run.idempotency_key in cancelled and run.state != "failed"):
             continue
         if _refuted(scene, run):
             refuted += 1

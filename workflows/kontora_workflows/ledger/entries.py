@@ -97,10 +97,12 @@ def _rows(sealed: Sequence[Sealed]) -> tuple[list[dict[str, Any]], list[dict[str
     return [entry.__dict__ for entry, _, _ in sealed], payloads
 
 
-def _move(head: Head, drafts: Sequence[Draft], sealed: Sequence[Sealed]) -> Move:
-    """What stores drafts as they were sealed."""
-    changed = {name: value for draft in drafts for name, value in draft.state.items()}
-    return Move(head.run_id, head.fence, head.seq, *_rows(sealed), changed)
+def _move(head: Head, draft: Draft) -> tuple[Move, list[Sealed]]:
+    """What stores the notes of a head and one more entry behind them, and what they are then."""
+    drafts = [*head.drafts, draft]
+    sealed = list(_sealed(head, drafts))
+    changed = {name: value for one in drafts for name, value in one.state.items()}
+    return Move(head.run_id, head.fence, head.seq, *_rows(sealed), changed), sealed
 
 
 class Entries:
@@ -130,10 +132,9 @@ class Entries:
         name = name or kind
         draft = Draft(kind, key, body or {}, payload, head.clock(), state or {})
         if self._database.dialect == "postgresql":
-            drafts = [*head.drafts, draft]
-            sealed = list(_sealed(head, drafts))
+            move, sealed = _move(head, draft)
             with self._database.alone(name) as connection:
-                if _move(head, drafts, sealed).do_alone(connection, also):
+                if move.do_alone(connection, also):
                     return head.moved(sealed)
         with self._database.write(name) as connection:
             entry = self._append(connection, head, draft)
@@ -174,8 +175,8 @@ class Entries:
 
     def _append(self, connection: Connection, head: Head, draft: Draft) -> Entry:
         for _ in range(2):
-            sealed = list(_sealed(head, [*head.drafts, draft]))
-            if _move(head, [*head.drafts, draft], sealed).do(connection):
+            move, sealed = _move(head, draft)
+            if move.do(connection):
                 return head.moved(sealed)
             self._catch_up(connection, head)
         raise LeaseLost(f"run {head.run_id} moved on")

@@ -50,15 +50,16 @@ class Move:
 
     def do(self, connection: Connection) -> bool:
         """Move in an open transaction. False, and nothing is stored, if the head is not there or the run not ours."""
-        to = {name: self._values()[name] for name in ("run", "to_seq", "to_hash")}
+        values = self._values()
+        to = {name: values[name] for name in ("run", "to_seq", "to_hash")}
         entries, payloads = ([{**row, **to} for row in rows] for rows in (self.entries, self.payloads))
         if any(isinstance(value, ClauseElement) for value in self.changed.values()):
-            moved = connection.execute(_MOVE.values(**self.changed), self._values())
+            moved = connection.execute(_MOVE.values(**self.changed), values)
             _ADD.run_each(connection, entries)
             _ADD_PAYLOAD.run_each(connection, payloads)
         else:
             with together(connection):
-                moved = _moving(tuple(self.changed)).run(connection, {**self._values(), **self._new()})
+                moved = _moving(tuple(self.changed)).run(connection, {**values, **self._new()})
                 _ADD.run_each(connection, entries)
                 _ADD_PAYLOAD.run_each(connection, payloads)
         return bool(moved.rowcount == 1)
@@ -111,9 +112,8 @@ _ADD, _ADD_PAYLOAD = _adding(tables.entries), _adding(tables.payloads)
 def _whole(names: tuple[str, ...], entries: int, payloads: int, also: tuple[Update, ...]) -> Statement:
     """One statement for so many rows; it answers whether the head was moved: 1 or 0."""
     moved = _changing(names).returning(R.id).cte("moved")
-    wanted = [(tables.entries, f"e{n}_") for n in range(entries)] + [
-        (tables.payloads, f"p{n}_") for n in range(payloads)
-    ]
+    wanted = [(tables.entries, f"e{number}_") for number in range(entries)]
+    wanted += [(tables.payloads, f"p{number}_") for number in range(payloads)]
     parts = [
         table.insert().from_select(list(table.c), _row(table, prefix).select_from(moved)).cte(f"{prefix}row")
         for table, prefix in wanted
